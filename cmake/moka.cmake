@@ -1,0 +1,64 @@
+# Compiler settings and the functions that turn folders into libraries and tests.
+
+find_package(Threads REQUIRED)
+
+add_library(moka_flags INTERFACE)
+target_include_directories(moka_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+# No fused multiply-add behind our back (results would differ between targets), no errno from math functions.
+target_compile_options(moka_flags INTERFACE -Wall -Wextra -ffp-contract=off -fno-math-errno
+                       $<$<BOOL:${MOKA_WERROR}>:-Werror>)
+if(MOKA_REFERENCE)
+  target_compile_definitions(moka_flags INTERFACE MOKA_REFERENCE=1)
+endif()
+if(MOKA_SANITIZE)
+  target_compile_options(moka_flags INTERFACE -fsanitize=${MOKA_SANITIZE} -fno-sanitize-recover=all -g1)
+  target_link_options(moka_flags INTERFACE -fsanitize=${MOKA_SANITIZE})
+endif()
+
+# moka_module(NAME [DEPENDS module...] [SUBFOLDERS folder...]): every *.cc of the folder, as the object library moka_NAME.
+function(moka_module name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;SUBFOLDERS" ${ARGN})
+  set(patterns ${name}/*.cc)
+  foreach(folder IN LISTS ARG_SUBFOLDERS)
+    list(APPEND patterns ${name}/${folder}/*.cc)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${patterns})
+  if(sources)
+    add_library(moka_${name} OBJECT ${sources})
+    target_link_libraries(moka_${name} PUBLIC moka_flags)
+  else()
+    add_library(moka_${name} INTERFACE)
+    target_link_libraries(moka_${name} INTERFACE moka_flags)
+  endif()
+  set_property(GLOBAL APPEND PROPERTY MOKA_MODULES moka_${name})
+endfunction()
+
+# The library that products link: all modules, and the table of the devices that were built in.
+function(moka_library)
+  set(MOKA_DEVICE_DECLARATIONS "")
+  set(MOKA_DEVICE_ROWS "")
+  foreach(device IN LISTS MOKA_DEVICES)
+    string(APPEND MOKA_DEVICE_DECLARATIONS
+           "namespace ${device} {\nstd::vector<std::unique_ptr<Device>> Open(std::vector<std::string>* notes);\n}\n")
+    string(APPEND MOKA_DEVICE_ROWS "    {\"${device}\", &${device}::Open},\n")
+  endforeach()
+  configure_file(cmake/devices.cc.in ${CMAKE_BINARY_DIR}/generated/devices.cc @ONLY)
+  get_property(modules GLOBAL PROPERTY MOKA_MODULES)
+  add_library(moka STATIC ${CMAKE_BINARY_DIR}/generated/devices.cc)
+  target_link_libraries(moka PRIVATE ${modules} PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(moka PUBLIC moka_flags)
+endfunction()
+
+# moka_test(AREA [LIBRARIES lib...]): tests/AREA/*.cc as one program and one ctest entry.
+function(moka_test area)
+  cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${area}/*.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${area} ${sources})
+  target_link_libraries(test_${area} PRIVATE moka moka_flags GTest::gtest_main ${ARG_LIBRARIES})
+  target_compile_definitions(test_${area} PRIVATE MOKA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                             MOKA_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${area} COMMAND test_${area})
+endfunction()

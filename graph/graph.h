@@ -1,0 +1,75 @@
+// A network as plain data. Readers of model files make it, passes rewrite it, the binder plans it.
+#ifndef MOKA_GRAPH_GRAPH_H_
+#define MOKA_GRAPH_GRAPH_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ops/op.h"
+
+namespace moka {
+
+using ValueId = int32_t;
+inline constexpr ValueId kNoValue = -1;  // an absent optional operand
+
+struct Value {
+  std::string name;
+  SymbolicTensor tensor;                       // type, symbolic dims, tracked elements; filled by InferShapes
+  bool inferred = false;                       // `tensor` is known
+  std::shared_ptr<const HostTensor> constant;  // contents, for weights and folded values (tensor.constant points to it)
+  Format format = Format::kRowMajor;           // memory order, set by the layout pass
+  // What the file declares for inputs and outputs (value_info elsewhere): type, and dims if `declared_rank`.
+  DataType declared_type = DataType::kNone;
+  bool declared_rank = false;
+  std::vector<Dim> declared_dims;
+};
+
+struct Node {
+  const OpSchema* op = nullptr;
+  std::string name;  // unique; made from the operator and an output's name where the file has none
+  Attributes attrs;
+  std::vector<ValueId> src, dst;
+  MicroProgram program;            // of moka.Elementwise, or the epilogue; empty otherwise
+  int program_begin = -1;          // first source of the program; -1: no program
+  std::vector<std::string> fused;  // names of the file's nodes that this one stands for, if more than itself
+};
+
+struct Graph {
+  std::vector<Node> nodes;  // in a topological order
+  std::vector<Value> values;
+  std::vector<ValueId> inputs, outputs;  // inputs: what the caller feeds (initializers are not inputs)
+  SymbolTable symbols;
+  std::string source;  // the file, for messages
+
+  const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
+  Value& value(ValueId id) { return values[static_cast<size_t>(id)]; }
+  ValueId FindValue(std::string_view name) const;  // kNoValue when absent
+  ValueId AddValue(std::string name);
+  ValueId AddConstant(std::string name, HostTensor tensor);
+};
+
+// A subgraph attribute, kept as read (control flow comes later).
+struct SubgraphAttribute {
+  Graph graph;
+};
+
+// "node 'conv1' (Conv)" with the file in front: the start of every message about a node.
+std::string Describe(const Graph& graph, const Node& node);
+
+// Sorts nodes topologically and checks that every source is an input, a constant or the result of one earlier node.
+// Names the node in a cycle or the value that nobody makes.
+Status SortAndCheck(Graph& graph);
+
+struct InferResult {
+  // Graph inputs whose contents shapes depend on; inference stopped there. Empty: everything was inferred.
+  std::vector<ValueId> shape_inputs;
+};
+// Runs every node's inference in order, declared input dims first. Contradictions name the node.
+Result<InferResult> InferShapes(Graph& graph);
+
+}  // namespace moka
+
+#endif  // MOKA_GRAPH_GRAPH_H_

@@ -1,0 +1,62 @@
+// What the engine decided, for tools: graphs before and after the passes, plans, memory, step times.
+#ifndef MOKA_INSPECT_H_
+#define MOKA_INSPECT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "moka/model.h"
+#include "moka/session.h"
+
+namespace moka {
+
+struct NodeInfo {
+  std::string name, op;                      // op: ONNX name, or "moka.Elementwise" ...
+  std::string detail;                        // attributes, epilogue, layouts; one line
+  std::vector<std::string> inputs, outputs;  // value names; "" for an absent optional
+  std::vector<std::string> shapes;           // of the outputs, symbolic: "f32[batch, 64, 112, 112]"
+};
+struct GraphInfo {
+  std::vector<NodeInfo> nodes;
+};
+// `optimized` false: as the file states it (newest operator forms); true: after the passes.
+GraphInfo Inspect(const Model& model, bool optimized);
+
+struct StepInfo {
+  std::string node, op, device;
+  std::string kernel;                 // "cpu/conv_igemm/AVX3", "gpu/gemm", "reference/Gather"
+  bool own_kernel = true;             // false: scalar reference, or another device than the one asked for
+  std::string why_fallback;           // refusals of the asked device, when !own_kernel
+  std::vector<std::string> refusals;  // "kernel: reason", every kernel that was asked
+  std::string shape;                  // of the first output
+  int64_t flops = 0, bytes = 0;       // bytes: sources and destinations once each
+  double us = 0;                      // median over profiled runs; 0 unless SessionOptions::profile
+};
+struct MemoryInterval {  // one value in an arena
+  std::string value, device;
+  uint64_t offset = 0, bytes = 0;
+  int first_step = 0, last_step = 0;
+  bool alias = false;
+};
+struct MemoryInfo {      // live bytes in steady state
+  uint64_t weights = 0;  // constants used as they are: mapped from the file, or uploaded once
+  uint64_t packs = 0;    // constants in a kernel's own format
+  uint64_t arena = 0, scratch = 0;
+  uint64_t total() const { return weights + packs + arena + scratch; }
+};
+struct PlanInfo {
+  std::vector<StepInfo> steps;
+  std::vector<MemoryInterval> intervals;
+  MemoryInfo memory;
+  int segments = 0, crossings = 0;  // crossings: values copied between devices inside the graph
+  int barriers = 0, depth = 0;      // depth: longest path of steps
+  double bind_us = 0;               // time of the last bind, kernel preparation (packing, pipelines) excluded
+  double prepare_us = 0;            // that preparation
+};
+// The plan of the last Bind or Run.
+Result<PlanInfo> Inspect(const Session& session);
+
+}  // namespace moka
+
+#endif  // MOKA_INSPECT_H_

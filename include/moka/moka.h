@@ -1,0 +1,12 @@
+// moka: neural networks inside products. Include this and link the library.
+#ifndef MOKA_MOKA_H_
+#define MOKA_MOKA_H_
+
+#include "moka/device.h"
+#include "moka/inspect.h"
+#include "moka/model.h"
+#include "moka/session.h"
+#include "moka/status.h"
+#include "moka/tensor.h"
+
+#endif  // MOKA_MOKA_H_

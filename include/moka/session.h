@@ -1,0 +1,73 @@
+// Running a model on a device.
+#ifndef MOKA_SESSION_H_
+#define MOKA_SESSION_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "moka/device.h"
+#include "moka/model.h"
+#include "moka/status.h"
+#include "moka/tensor.h"
+
+namespace moka {
+
+struct SessionOptions {
+  // "cpu", "vulkan", "opencl", a name of ListDevices(), or "auto" (the fastest that answers: a discrete or integrated
+  // GPU before the CPU, the CPU before a GPU API that is emulated on the CPU).
+  std::string device = "cpu";
+  int threads = 0;               // workers on the CPU, the caller's thread included; 0: one a core; at most 1,024
+  Executor* executor = nullptr;  // instead of own threads; must outlive the session
+  uint64_t memory_limit = 0;     // bytes of weights, packs, arena and scratch; 0: none
+  bool strict = false;           // fail, with the whole list, where a node would fall back to the CPU or to a reference
+  std::vector<std::string> outputs;  // any values of the graph; empty: the graph's own outputs
+  int max_plans = 16;                // plans kept, one per combination of input shapes, least recently used dropped
+  bool verify = true;                // check every plan before it runs (see graph/verifier.h)
+  bool profile = false;              // collect step times, see moka/inspect.h
+};
+
+struct TransferCounts {
+  int64_t uploads = 0, downloads = 0;            // host to device, device to host
+  int64_t upload_bytes = 0, download_bytes = 0;  // 0 on the CPU, which works in the caller's memory
+};
+
+class SessionImpl;
+
+// One stream of runs: its own arena and queue. Not thread-safe; make one session per thread, they share the model's
+// packed weights. Movable.
+class Session {
+ public:
+  static Result<Session> Create(const Model& model, const SessionOptions& options = {});
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  // Names of the values that Run writes, in order: options.outputs or the graph's own.
+  const std::vector<std::string>& output_names() const;
+
+  // Plans for these input shapes (one per graph input, in order) and returns the shapes of the outputs. Optional: Run
+  // does it when shapes change. Fails for shape-determining inputs whose contents are not known yet; use Run then.
+  Result<std::vector<Shape>> Bind(const std::vector<Shape>& input_shapes);
+
+  // Runs with one tensor per graph input, in order, and returns new tensors, one per output.
+  Result<std::vector<Tensor>> Run(const std::vector<ConstTensorView>& inputs);
+  // The same with tensors by name.
+  Result<std::vector<Tensor>> Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs);
+  // Writes into the caller's memory: outputs[i] must have the type and shape of output i. On the CPU nothing is copied.
+  // In steady state (same shapes as the run before) it allocates nothing.
+  Status RunInto(const ConstTensorView* inputs, size_t num_inputs, const TensorView* outputs, size_t num_outputs);
+
+  // Transfers of the last run, counted where they are queued.
+  TransferCounts transfers() const;
+
+  SessionImpl* impl() const { return impl_.get(); }
+
+ private:
+  explicit Session(std::unique_ptr<SessionImpl> impl);
+  std::unique_ptr<SessionImpl> impl_;
+};
+
+}  // namespace moka
+
+#endif  // MOKA_SESSION_H_

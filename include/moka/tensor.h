@@ -1,0 +1,101 @@
+// Element types, shapes, and tensors in host memory.
+#ifndef MOKA_TENSOR_H_
+#define MOKA_TENSOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "moka/status.h"
+
+namespace moka {
+
+// The types that the standard knows; kNone marks an absent optional tensor.
+enum class DataType : uint8_t {
+  kNone,
+  kF32,
+  kF64,
+  kF16,
+  kBF16,
+  kI8,
+  kI16,
+  kI32,
+  kI64,
+  kU8,
+  kU16,
+  kU32,
+  kU64,
+  kBool,    // one byte, 0 or 1
+  kString,  // known to the reader, computed by no kernel yet
+};
+
+// Bytes of one element; 0 for kNone and kString.
+size_t SizeOf(DataType type);
+// "f32", "i64", "bool" ...
+const char* NameOf(DataType type);
+
+using Shape = std::vector<int64_t>;
+
+// "[1, 3, 224, 224]"
+std::string ToString(const Shape& shape);
+
+// Memory of the caller: dense, row-major (the last dimension is contiguous), aligned to the element type, alive while
+// it is in use. No ownership.
+struct TensorView {
+  DataType type = DataType::kNone;
+  Shape shape;
+  void* data = nullptr;
+};
+struct ConstTensorView {
+  DataType type = DataType::kNone;
+  Shape shape;
+  const void* data = nullptr;
+  ConstTensorView() = default;
+  ConstTensorView(DataType t, Shape s, const void* d) : type(t), shape(std::move(s)), data(d) {}
+  ConstTensorView(const TensorView& v) : type(v.type), shape(v.shape), data(v.data) {}  // NOLINT
+};
+
+// A dense row-major tensor that owns its memory (64-byte aligned), or shares it with copies of itself.
+class Tensor {
+ public:
+  Tensor() = default;
+  // Zero-filled. Fails when a dimension is negative, the size overflows, or memory is short.
+  static Result<Tensor> Create(DataType type, Shape shape);
+  // Copies `data`, which must hold the bytes of the shape.
+  static Result<Tensor> CopyOf(ConstTensorView view);
+
+  DataType type() const { return type_; }
+  const Shape& shape() const { return shape_; }
+  int64_t size() const { return size_; }  // elements
+  size_t bytes() const { return static_cast<size_t>(size_) * SizeOf(type_); }
+  void* data() { return data_.get(); }
+  const void* data() const { return data_.get(); }
+  // T must be the C++ type of type(): float for kF32, int64_t for kI64, uint8_t for kBool ...
+  template <class T>
+  T* as() {
+    return static_cast<T*>(data());
+  }
+  template <class T>
+  const T* as() const {
+    return static_cast<const T*>(data());
+  }
+  TensorView view() { return {type_, shape_, data()}; }
+  ConstTensorView view() const { return {type_, shape_, data()}; }
+
+ private:
+  DataType type_ = DataType::kNone;
+  Shape shape_;
+  int64_t size_ = 0;
+  std::shared_ptr<void> data_;
+};
+
+// Reads one tensor from a file: NumPy's .npy (version 1 to 3, C order) or a serialized ONNX TensorProto (.pb).
+Result<Tensor> LoadTensor(const std::string& path);
+// Writes .npy, version 1.
+Status SaveNpy(const std::string& path, const ConstTensorView& tensor);
+
+}  // namespace moka
+
+#endif  // MOKA_TENSOR_H_
