@@ -49,6 +49,7 @@ struct PlanInfo {
   std::vector<StepInfo> steps;
   std::vector<MemoryInterval> intervals;
   MemoryInfo memory;
+  uint64_t memory_lower_bound = 0;  // no plan of these steps can live in fewer bytes (graph/memory_bound.h)
   int segments = 0, crossings = 0;  // crossings: values copied between devices inside the graph
   int barriers = 0, depth = 0;      // depth: longest path of steps
   double bind_us = 0;               // time of the last bind, kernel preparation (packing, pipelines) excluded
@@ -56,6 +57,10 @@ struct PlanInfo {
 };
 // The plan of the last Bind or Run.
 Result<PlanInfo> Inspect(const Session& session);
+
+// Peak of multiply-adds on the CPU with the SIMD target in use, in GFLOP/s (a multiply-add is two), measured now in a
+// few milliseconds on `threads` threads (0: one a core). The yardstick of "percent of peak".
+double MeasurePeakGflops(int threads);
 
 }  // namespace moka
 
