@@ -1,0 +1,265 @@
+#include "base/platform.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "base/status.h"
+
+#if defined(__EMSCRIPTEN__)
+#define MOKA_HAS_MMAP 0
+#define MOKA_HAS_DLOPEN 0
+#else
+#define MOKA_HAS_MMAP 1
+#define MOKA_HAS_DLOPEN 1
+#endif
+#if MOKA_HAS_MMAP
+#include <sys/mman.h>
+#endif
+#if MOKA_HAS_DLOPEN
+#include <dlfcn.h>
+#endif
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#endif
+
+namespace moka {
+namespace {
+
+constexpr size_t kCacheLine = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Status FileError(const std::string& path, const char* what) {
+  const int error = errno;
+  if (error == ENOENT || error == ENOTDIR) return NotFound("file '", path, "': ", std::strerror(error));
+  return InvalidArgument("file '", path, "': cannot ", what, ": ", std::strerror(error));
+}
+
+Result<int64_t> SizeOfRegularFile(const FileDescriptor& file, const std::string& path) {
+  struct stat info;
+  if (::fstat(file.get(), &info) != 0) return FileError(path, "read its size");
+  if (!S_ISREG(info.st_mode)) return NotFound("file '", path, "': not a regular file");
+  return static_cast<int64_t>(info.st_size);
+}
+
+Status ReadFully(const FileDescriptor& file, const std::string& path, void* dst, size_t bytes) {
+  auto* out = static_cast<char*>(dst);
+  while (bytes > 0) {
+    const ssize_t got = ::read(file.get(), out, bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError(path, "read");
+    if (got == 0) return InvalidArgument("file '", path, "': it became shorter while it was read");
+    out += got;
+    bytes -= static_cast<size_t>(got);
+  }
+  return {};
+}
+
+Status MakeFolders(const std::string& path) {
+  for (size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+    const std::string folder = path.substr(0, slash);
+    if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) return FileError(folder, "make the folder");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return FileError(path, "open");
+  MOKA_ASSIGN_OR_RETURN(const int64_t size, SizeOfRegularFile(file, path));
+  std::shared_ptr<MappedFile> result(new MappedFile);
+  if (size == 0) return std::shared_ptr<const MappedFile>(result);
+  const auto bytes = static_cast<size_t>(size);
+#if MOKA_HAS_MMAP
+  void* mapping = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapping != MAP_FAILED) {
+    result->data_ = static_cast<std::byte*>(mapping);
+    result->size_ = bytes;
+    result->mapped_ = true;
+    return std::shared_ptr<const MappedFile>(result);
+  }
+#endif
+  void* memory = AllocateAligned(bytes);
+  if (memory == nullptr) return OutOfMemory("file '", path, "': no memory for its ", bytes, " bytes");
+  result->data_ = static_cast<std::byte*>(memory);
+  result->size_ = bytes;
+  MOKA_RETURN_IF_ERROR(ReadFully(file, path, memory, bytes));
+  return std::shared_ptr<const MappedFile>(result);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ == nullptr) return;
+#if MOKA_HAS_MMAP
+  if (mapped_) {
+    ::munmap(data_, size_);
+    return;
+  }
+#endif
+  FreeAligned(data_, size_);
+}
+
+Result<std::string> CanonicalPath(const std::string& path) {
+  char* resolved = ::realpath(path.c_str(), nullptr);
+  if (resolved == nullptr) return FileError(path, "resolve");
+  std::string result = resolved;
+  std::free(resolved);
+  return result;
+}
+
+Result<std::string> ReadFile(const std::string& path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return FileError(path, "open");
+  MOKA_ASSIGN_OR_RETURN(const int64_t size, SizeOfRegularFile(file, path));
+  std::string bytes(static_cast<size_t>(size), '\0');
+  MOKA_RETURN_IF_ERROR(ReadFully(file, path, bytes.data(), bytes.size()));
+  return bytes;
+}
+
+Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  MOKA_RETURN_IF_ERROR(MakeFolders(path));
+  std::string temporary = path + ".XXXXXX";
+  bool written = true;
+  {
+    const FileDescriptor file(::mkstemp(temporary.data()));
+    if (file.get() < 0) return FileError(path, "write beside");
+    ::fchmod(file.get(), 0644);
+    while (!bytes.empty() && written) {
+      const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) written = false;
+      if (put > 0) bytes.remove_prefix(static_cast<size_t>(put));
+    }
+  }
+  if (written && std::rename(temporary.c_str(), path.c_str()) == 0) return {};
+  const Status status = FileError(path, "write");
+  ::unlink(temporary.c_str());
+  return status;
+}
+
+std::string CacheDirectory() {
+  const auto variable = [](const char* name) -> std::string {
+    const char* value = std::getenv(name);
+    return value == nullptr ? "" : value;
+  };
+  if (std::string own = variable("MOKA_CACHE_DIR"); !own.empty()) return own;
+  if (std::string caches = variable("XDG_CACHE_HOME"); !caches.empty()) return caches + "/moka";
+  if (std::string home = variable("HOME"); !home.empty()) return home + "/.cache/moka";
+  return "";
+}
+
+Result<SharedLibrary> SharedLibrary::Open([[maybe_unused]] const char* const* names, [[maybe_unused]] int count) {
+#if MOKA_HAS_DLOPEN
+  std::string reason = "no name was given";
+  for (int i = 0; i < count; ++i) {
+    SharedLibrary library;
+    library.handle_ = ::dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    if (library.handle_ != nullptr) return library;
+    const char* error = ::dlerror();
+    reason = error != nullptr ? error : names[i];
+  }
+  return NotFound(reason);
+#else
+  return NotFound("this build opens no libraries at run time");
+#endif
+}
+
+SharedLibrary::~SharedLibrary() {
+#if MOKA_HAS_DLOPEN
+  if (handle_ != nullptr) ::dlclose(handle_);
+#endif
+}
+
+SharedLibrary::SharedLibrary(SharedLibrary&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+
+SharedLibrary& SharedLibrary::operator=(SharedLibrary&& other) noexcept {
+  std::swap(handle_, other.handle_);
+  return *this;
+}
+
+void* SharedLibrary::Symbol([[maybe_unused]] const char* name) const {
+#if MOKA_HAS_DLOPEN
+  return handle_ == nullptr ? nullptr : ::dlsym(handle_, name);
+#else
+  return nullptr;
+#endif
+}
+
+int HardwareThreads() {
+#if defined(__linux__)
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+  const unsigned count = std::thread::hardware_concurrency();
+  return count == 0 ? 1 : static_cast<int>(count);
+}
+
+uint64_t PhysicalMemory() {
+#if defined(_SC_PHYS_PAGES)
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) return static_cast<uint64_t>(pages) * static_cast<uint64_t>(page);
+#endif
+  return 0;
+}
+
+double NowMicroseconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double, std::micro>(now).count();
+}
+
+void* AllocateAligned(size_t bytes) {
+  const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kCacheLine;
+  void* p = nullptr;
+  if (::posix_memalign(&p, alignment, bytes == 0 ? 1 : bytes) != 0) return nullptr;
+#if defined(MADV_HUGEPAGE)
+  if (alignment == kHugePage) ::madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+  return p;
+}
+
+void FreeAligned(void* p, size_t) { std::free(p); }
+
+#if defined(__linux__)
+static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t) && std::atomic<uint32_t>::is_always_lock_free);
+
+void FutexWait(std::atomic<uint32_t>* word, uint32_t expected) {
+  ::syscall(SYS_futex, reinterpret_cast<uint32_t*>(word), FUTEX_WAIT_PRIVATE, expected, nullptr, nullptr, 0);
+}
+
+void FutexWake(std::atomic<uint32_t>* word, int count) {
+  ::syscall(SYS_futex, reinterpret_cast<uint32_t*>(word), FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+}
+#elif defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+void FutexWait(std::atomic<uint32_t>*, uint32_t) {}
+void FutexWake(std::atomic<uint32_t>*, int) {}
+#else
+void FutexWait(std::atomic<uint32_t>* word, uint32_t expected) { word->wait(expected, std::memory_order_acquire); }
+void FutexWake(std::atomic<uint32_t>* word, int) { word->notify_all(); }
+#endif
+
+}  // namespace moka

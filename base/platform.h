@@ -1,0 +1,74 @@
+// All that moka asks of the operating system. The only file (with platform.cc) that knows POSIX.
+#ifndef MOKA_BASE_PLATFORM_H_
+#define MOKA_BASE_PLATFORM_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "moka/status.h"
+
+namespace moka {
+
+// A whole file, read-only: mapped where the system can, else read into memory (64-byte aligned). The file must not
+// change while it is open.
+class MappedFile {
+ public:
+  // kNotFound where there is none or it is no regular file.
+  static Result<std::shared_ptr<const MappedFile>> Open(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::byte* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  MappedFile() = default;
+  std::byte* data_ = nullptr;
+  size_t size_ = 0;
+  bool mapped_ = false;
+};
+
+// The absolute path with symbolic links resolved. kNotFound where nothing is there.
+Result<std::string> CanonicalPath(const std::string& path);
+Result<std::string> ReadFile(const std::string& path);
+// Readers of `path` see the old or the new contents, never a part. Makes missing folders.
+Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+// $MOKA_CACHE_DIR, else $XDG_CACHE_HOME/moka, else ~/.cache/moka; "" where there is none. It may not exist yet.
+std::string CacheDirectory();
+
+// A library opened at run time, closed by the destructor. Movable.
+class SharedLibrary {
+ public:
+  // The first of `names` that opens. kNotFound carries the loader's words about the last one.
+  static Result<SharedLibrary> Open(const char* const* names, int count);
+  SharedLibrary() = default;
+  ~SharedLibrary();
+  SharedLibrary(SharedLibrary&& other) noexcept;
+  SharedLibrary& operator=(SharedLibrary&& other) noexcept;
+
+  void* Symbol(const char* name) const;  // null where it has none
+
+ private:
+  void* handle_ = nullptr;
+};
+
+int HardwareThreads();      // that this process may use, at least 1
+uint64_t PhysicalMemory();  // bytes; 0 when unknown
+double NowMicroseconds();   // monotonic
+
+// 64-byte aligned, uninitialised; large blocks are aligned for huge pages. Null when memory is short.
+void* AllocateAligned(size_t bytes);
+void FreeAligned(void* p, size_t bytes);
+
+// Sleeps while *word == expected, until a wake; may return early. Builds without threads never sleep.
+void FutexWait(std::atomic<uint32_t>* word, uint32_t expected);
+void FutexWake(std::atomic<uint32_t>* word, int count);
+
+}  // namespace moka
+
+#endif  // MOKA_BASE_PLATFORM_H_
