@@ -51,6 +51,14 @@ struct SymbolicTensor {
 };
 inline constexpr int kMaxTrackedElements = 64;
 
+// What must hold for an operator to be valid and could not be decided without the values of symbols: a == b, or, with
+// `broadcast`, a == b or a == 1. Checked when a plan is made (CheckConstraints in graph/graph.h).
+struct DimConstraint {
+  Dim a, b;
+  bool broadcast = false;
+  std::string what;  // "channels of src 1"
+};
+
 struct InferContext {
   const Attributes* attrs = nullptr;
   std::span<const SymbolicTensor* const> src;  // null or !present(): an absent optional
@@ -59,6 +67,7 @@ struct InferContext {
   // Set by the functions below when the result depends on contents that are not known: the caller then makes the
   // graph inputs above that source constant (they are shape-determining) and infers again.
   int needed_source = -1;
+  std::vector<DimConstraint> constraints;  // infer appends (RequireEqual, BroadcastDims in ops/infer.h)
 
   bool has_src(size_t i) const { return i < src.size() && src[i] != nullptr && src[i]->present(); }
   // Contents of integer source i as expressions, or as plain numbers. On failure sets needed_source.

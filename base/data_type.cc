@@ -1,0 +1,31 @@
+#include <cstddef>
+#include <string>
+
+#include "base/str_cat.h"
+#include "moka/tensor.h"
+
+namespace moka {
+namespace {
+
+struct Row {
+  const char* name;
+  size_t bytes;
+};
+// In the order of DataType.
+constexpr Row kTypes[] = {{"none", 0}, {"f32", 4}, {"f64", 8}, {"f16", 2},  {"bf16", 2},
+                          {"i8", 1},   {"i16", 2}, {"i32", 4}, {"i64", 8},  {"u8", 1},
+                          {"u16", 2},  {"u32", 4}, {"u64", 8}, {"bool", 1}, {"string", 0}};
+static_assert(sizeof(kTypes) / sizeof(kTypes[0]) == static_cast<size_t>(DataType::kString) + 1);
+
+}  // namespace
+
+size_t SizeOf(DataType type) { return kTypes[static_cast<size_t>(type)].bytes; }
+const char* NameOf(DataType type) { return kTypes[static_cast<size_t>(type)].name; }
+
+std::string ToString(const Shape& shape) {
+  std::string out = "[";
+  for (size_t i = 0; i < shape.size(); ++i) out += StrCat(i == 0 ? "" : ", ", shape[i]);
+  return out + "]";
+}
+
+}  // namespace moka

@@ -1,0 +1,53 @@
+#include "ops/op.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace moka {
+
+#define MOKA_OP(name) const OpSchema* name##Schema();
+#include "ops/ops.inc"
+#undef MOKA_OP
+
+namespace {
+
+using Key = std::pair<std::string_view, std::string_view>;
+
+Key KeyOf(const OpSchema* op) { return {op->domain, op->name}; }
+
+struct Table {
+  const OpSchema* ops[
+#define MOKA_OP(name) +1
+#include "ops/ops.inc"
+#undef MOKA_OP
+  ];
+};
+
+const Table& SortedTable() {
+  static const Table kTable = [] {
+    Table table = {{
+#define MOKA_OP(name) name##Schema(),
+#include "ops/ops.inc"
+#undef MOKA_OP
+    }};
+    std::sort(std::begin(table.ops), std::end(table.ops),
+              [](const OpSchema* a, const OpSchema* b) { return KeyOf(a) < KeyOf(b); });
+    return table;
+  }();
+  return kTable;
+}
+
+}  // namespace
+
+const OpSchema* FindOp(std::string_view domain, std::string_view name) {
+  const Key key{domain, name};
+  const auto& ops = SortedTable().ops;
+  const auto it = std::lower_bound(std::begin(ops), std::end(ops), key,
+                                   [](const OpSchema* op, const Key& wanted) { return KeyOf(op) < wanted; });
+  return it != std::end(ops) && KeyOf(*it) == key ? *it : nullptr;
+}
+
+std::span<const OpSchema* const> AllOps() { return SortedTable().ops; }
+
+}  // namespace moka
