@@ -38,6 +38,7 @@ namespace {
 
 constexpr size_t kCacheLine = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr uint64_t kMaxAllocation = uint64_t{1} << 39;  // sanitizers abort above 2^40 instead of failing
 
 class FileDescriptor {
  public:
@@ -211,12 +212,21 @@ void* SharedLibrary::Symbol([[maybe_unused]] const char* name) const {
 }
 
 int HardwareThreads() {
+  if (!kHasThreads) return 1;
 #if defined(__linux__)
   cpu_set_t set;
   if (::sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
 #endif
   const unsigned count = std::thread::hardware_concurrency();
   return count == 0 ? 1 : static_cast<int>(count);
+}
+
+int CurrentCpu() {
+#if defined(__linux__)
+  return ::sched_getcpu();
+#else
+  return -1;
+#endif
 }
 
 uint64_t PhysicalMemory() {
@@ -233,6 +243,7 @@ double NowMicroseconds() {
 }
 
 void* AllocateAligned(size_t bytes) {
+  if (uint64_t{bytes} > kMaxAllocation) return nullptr;
   const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kCacheLine;
   void* p = nullptr;
   if (::posix_memalign(&p, alignment, bytes == 0 ? 1 : bytes) != 0) return nullptr;
@@ -254,12 +265,13 @@ void FutexWait(std::atomic<uint32_t>* word, uint32_t expected) {
 void FutexWake(std::atomic<uint32_t>* word, int count) {
   ::syscall(SYS_futex, reinterpret_cast<uint32_t*>(word), FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
 }
-#elif defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
-void FutexWait(std::atomic<uint32_t>*, uint32_t) {}
-void FutexWake(std::atomic<uint32_t>*, int) {}
 #else
-void FutexWait(std::atomic<uint32_t>* word, uint32_t expected) { word->wait(expected, std::memory_order_acquire); }
-void FutexWake(std::atomic<uint32_t>* word, int) { word->notify_all(); }
+void FutexWait(std::atomic<uint32_t>* word, uint32_t expected) {
+  if (kHasThreads) word->wait(expected, std::memory_order_acquire);
+}
+void FutexWake(std::atomic<uint32_t>* word, int) {
+  if (kHasThreads) word->notify_all();
+}
 #endif
 
 }  // namespace moka

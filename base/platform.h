@@ -30,7 +30,7 @@ class MappedFile {
   MappedFile() = default;
   std::byte* data_ = nullptr;
   size_t size_ = 0;
-  bool mapped_ = false;
+  [[maybe_unused]] bool mapped_ = false;
 };
 
 // The absolute path with symbolic links resolved. kNotFound where nothing is there.
@@ -57,13 +57,28 @@ class SharedLibrary {
   void* handle_ = nullptr;
 };
 
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+inline constexpr bool kHasThreads = false;
+#else
+inline constexpr bool kHasThreads = true;
+#endif
 int HardwareThreads();      // that this process may use, at least 1
+int CurrentCpu();           // where the calling thread runs now; -1 when unknown
 uint64_t PhysicalMemory();  // bytes; 0 when unknown
 double NowMicroseconds();   // monotonic
 
 // 64-byte aligned, uninitialised; large blocks are aligned for huge pages. Null when memory is short.
 void* AllocateAligned(size_t bytes);
 void FreeAligned(void* p, size_t bytes);
+
+// Tells the core that this thread spins.
+inline void CpuPause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 // Sleeps while *word == expected, until a wake; may return early. Builds without threads never sleep.
 void FutexWait(std::atomic<uint32_t>* word, uint32_t expected);
