@@ -1,0 +1,132 @@
+#include "tools/command.h"
+
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <fstream>
+#include <random>
+
+namespace moka::tools {
+
+int Fail(const std::string& message) {
+  fmt::print(stderr, "moka: {}\n", message);
+  return kWrongInput;
+}
+int Fail(const Status& status) { return Fail(status.message()); }
+
+void AddRunOptions(CLI::App& app, RunOptions& options) {
+  app.add_option("model", options.model, "An ONNX file")->required();
+  app.add_option("--device", options.device, "cpu, vulkan, opencl, a name that `moka devices` prints, or auto")
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "Workers on the CPU, 1 to 1024 (default: one a core)")
+      ->check([](const std::string& text) {
+        int threads = 0;
+        const bool number = CLI::detail::lexical_cast(text, threads);
+        return number && threads >= 1 && threads <= 1024 ? std::string() : "--threads takes 1 to 1024, not " + text;
+      });
+  app.add_option("--memory-limit", options.memory_limit, "Bytes of weights, packs, arena and scratch (default: none)");
+  app.add_flag("--strict", options.strict, "Fail, with the whole list, where a node would not run on the device");
+  app.add_option("--input", options.inputs, "NAME=file.npy, once for each input of the model");
+  app.add_option("--output", options.outputs, "A value to compute, any of the graph; may be repeated")
+      ->default_str("the graph's outputs");
+}
+
+SessionOptions ToSessionOptions(const RunOptions& options) {
+  SessionOptions session;
+  session.device = options.device;
+  session.threads = options.threads;
+  session.memory_limit = options.memory_limit;
+  session.strict = options.strict;
+  session.outputs = options.outputs;
+  return session;
+}
+
+namespace {
+
+// Symbolic sizes given as NAME=NUMBER.
+Result<int64_t> SizeOfSymbol(const std::string& symbol, size_t axis, const std::vector<std::string>& sizes) {
+  for (const std::string& size : sizes) {
+    const size_t equals = size.find('=');
+    if (equals != symbol.size() || size.compare(0, equals, symbol) != 0) continue;
+    int64_t value = 0;
+    if (CLI::detail::lexical_cast(size.substr(equals + 1), value) && value >= 0) return value;
+    return Status(StatusCode::kInvalidArgument, fmt::format("size '{}' is not NAME=NUMBER", size));
+  }
+  return axis == 0 ? 1 : 224;
+}
+
+Result<Tensor> Synthesize(const ValueInfo& info, const std::vector<std::string>& sizes) {
+  Shape shape = info.dims;
+  for (size_t axis = 0; axis < shape.size(); axis++) {
+    if (shape[axis] >= 0) continue;
+    Result<int64_t> size = SizeOfSymbol(info.symbols[axis], axis, sizes);
+    if (!size.ok()) return size.status();
+    shape[axis] = *size;
+  }
+  Result<Tensor> tensor = Tensor::Create(info.type, shape);
+  if (!tensor.ok()) return tensor.status();
+  if (info.type == DataType::kF32) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal;
+    float* data = tensor->as<float>();
+    for (int64_t i = 0; i < tensor->size(); i++) data[i] = normal(random);
+  }
+  return tensor;
+}
+
+}  // namespace
+
+Result<std::vector<Tensor>> LoadInputs(const Model& model, const std::vector<std::string>& files, bool synthesize,
+                                       const std::vector<std::string>& sizes) {
+  const std::vector<ValueInfo>& infos = model.inputs();
+  std::vector<Tensor> tensors(infos.size());
+  std::vector<bool> given(infos.size());
+  for (const std::string& file : files) {
+    const size_t equals = file.rfind('=');
+    if (equals == std::string::npos)
+      return Status(StatusCode::kInvalidArgument, fmt::format("--input '{}' is not NAME=file.npy", file));
+    const std::string name = file.substr(0, equals);
+    size_t i = 0;
+    while (i < infos.size() && infos[i].name != name) i++;
+    if (i == infos.size())
+      return Status(StatusCode::kNotFound, fmt::format("{} has no input named '{}'", model.path(), name));
+    Result<Tensor> tensor = LoadTensor(file.substr(equals + 1));
+    if (!tensor.ok()) return tensor.status();
+    tensors[i] = std::move(*tensor);
+    given[i] = true;
+  }
+  for (size_t i = 0; i < infos.size(); i++) {
+    if (given[i]) continue;
+    if (!synthesize)
+      return Status(StatusCode::kInvalidArgument,
+                    fmt::format("input '{}' is missing: give --input {}=file.npy", infos[i].name, infos[i].name));
+    Result<Tensor> tensor = Synthesize(infos[i], sizes);
+    if (!tensor.ok()) return tensor.status().WithContext(fmt::format("input '{}'", infos[i].name));
+    tensors[i] = std::move(*tensor);
+  }
+  return tensors;
+}
+
+std::vector<ConstTensorView> Views(const std::vector<Tensor>& tensors) {
+  std::vector<ConstTensorView> views;
+  for (const Tensor& tensor : tensors) views.push_back(tensor.view());
+  return views;
+}
+
+std::string FileNameFor(const std::string& value_name) {
+  std::string name = value_name;
+  for (char& c : name) {
+    const bool plain =
+        (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    if (!plain) c = '_';
+  }
+  return name;
+}
+
+bool WriteText(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  return static_cast<bool>(file.flush());
+}
+
+}  // namespace moka::tools

@@ -1,0 +1,55 @@
+// What the subcommands of `moka` share.
+#ifndef MOKA_TOOLS_COMMAND_H_
+#define MOKA_TOOLS_COMMAND_H_
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "moka/moka.h"
+
+namespace moka::tools {
+
+// Exit codes of the program.
+enum ExitCode { kRight = 0, kWrongInput = 1, kWrongUsage = 2 };
+
+// Prints "moka: <message>" to standard error and returns kWrongInput.
+int Fail(const Status& status);
+int Fail(const std::string& message);
+
+// Options of every subcommand that runs a model.
+struct RunOptions {
+  std::string model;
+  std::string device = "cpu";
+  int threads = 0;
+  uint64_t memory_limit = 0;
+  bool strict = false;
+  std::vector<std::string> inputs;   // NAME=file.npy
+  std::vector<std::string> outputs;  // names of values; empty: the graph's own
+};
+void AddRunOptions(CLI::App& app, RunOptions& options);
+SessionOptions ToSessionOptions(const RunOptions& options);
+
+// Loads the files of --input in the order of the model's inputs. Inputs that are not given are an error, unless
+// `synthesize`: then they are filled with fixed pseudo-random numbers, symbolic sizes taken from `sizes` ("batch=8"), 1
+// for a first dimension and 224 for the others otherwise.
+Result<std::vector<Tensor>> LoadInputs(const Model& model, const std::vector<std::string>& files, bool synthesize,
+                                       const std::vector<std::string>& sizes);
+std::vector<ConstTensorView> Views(const std::vector<Tensor>& tensors);
+
+// The name with everything outside [A-Za-z0-9_.-] turned into '_'.
+std::string FileNameFor(const std::string& value_name);
+
+// Writes text to a file; false when it cannot.
+bool WriteText(const std::string& path, const std::string& text);
+
+// Each adds its subcommand; its callback sets `exit_code`.
+void AddRun(CLI::App& app, int& exit_code);
+void AddInfo(CLI::App& app, int& exit_code);
+void AddBench(CLI::App& app, int& exit_code);
+void AddDevices(CLI::App& app, int& exit_code);
+void AddConformance(CLI::App& app, int& exit_code);
+
+}  // namespace moka::tools
+
+#endif  // MOKA_TOOLS_COMMAND_H_
