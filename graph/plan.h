@@ -15,17 +15,16 @@ namespace moka {
 // A slot of the plan's table. One table for all devices; a slot belongs to one device.
 struct PlanSlot {
   enum Kind : uint8_t {
-    kArena,    // of a device
-    kScratch,  // of a device
-    kWeight,   // one constant: `value` as it is (pack < 0), or plan.packs[pack]
-    kInput,    // graph input `index`, where device memory is host memory: the caller's pointer
-    kOutput,   // graph output `index`, likewise
-    kStaging,  // host memory of the session, for values that cross devices (belongs to the CPU)
+    kArena,   // of a device; scratch lies in it too
+    kWeight,  // one constant of a device: packs[pack], or constants[constant], or the graph's `value` as it is
+    kInput,   // graph input `index`, where device memory is host memory: the caller's pointer
+    kOutput,  // graph output `index`, likewise
   } kind = kArena;
   int device = 0;
   ValueId value = kNoValue;
   int index = -1;
-  int pack = -1;
+  int pack = -1, constant = -1;
+  TensorDesc desc;  // of an unpacked constant
   uint64_t bytes = 0;
 };
 
@@ -35,10 +34,15 @@ struct PlanValue {
   int device = 0;
   TensorDesc desc;
   uint32_t slot = 0;
-  uint64_t offset = 0, bytes = 0;     // bytes: of the extent
-  int first_step = 0, last_step = 0;  // written by first_step (-1: before the run), last read by last_step
-  int alias_of = -1;                  // plan value whose memory this one is a view of, or overwrites in place
-  bool in_place = false;              // overwrites alias_of, whose life ends in the same step
+  uint64_t offset = 0, bytes = 0;     // bytes: of the extent, padding lanes included
+  int first_step = 0, last_step = 0;  // written in first_step (-1: before the run), last read in last_step
+  enum Relation : uint8_t {
+    kOwn,      // memory of its own
+    kView,     // shows elements of alias_of
+    kPart,     // a part of alias_of, which is nothing but its parts (concatenation without a copy)
+    kInPlace,  // overwrites alias_of, which nobody reads from then on
+  } relation = kOwn;
+  int alias_of = -1;
 };
 
 struct PlanStep {
@@ -46,10 +50,14 @@ struct PlanStep {
   int node = -1;  // in the optimised graph; -1: a copy that the binder inserted
   int device = 0;
   int level = 0;                   // longest path of steps before it
-  std::vector<int> reads, writes;  // plan values
+  std::vector<int> reads, writes;  // plan values, parallel to step.src and step.dst; -1: absent or packed
+  uint32_t in_place = 0;           // Choice::in_place
   bool own_kernel = true;
   std::vector<Refusal> refusals;
   int64_t flops = 0;
+  // What step.call points to.
+  std::vector<TensorDesc> src_descs, dst_descs;
+  std::vector<const HostTensor*> constants;
 };
 
 struct PlanPack {
@@ -58,27 +66,35 @@ struct PlanPack {
   PackSpec spec;
 };
 
-// A run of steps on one device. Before it `uploads` go to the device, after it `downloads` come back.
+// Before the steps of a segment `uploads` go to its device, after them `downloads` come back; none where
+// Limits::host_memory.
 struct PlanTransfer {
   int plan_value = -1;          // on the segment's device
-  int input = -1, output = -1;  // graph input or output that it is, else:
-  uint32_t staging_slot = 0;    // where the other device finds it
+  int input = -1, output = -1;  // the graph input or output that it is, else:
+  int host_value = -1;          // the plan value in host memory that it is copied from or to
+  uint64_t bytes = 0;
 };
-struct PlanSegment {
+struct PlanSegment {  // a run of steps on one device
   int device = 0;
   int first = 0, count = 0;  // range of plan.steps
   std::vector<PlanTransfer> uploads, downloads;
 };
 
+// Move-only: the calls of steps point into it.
 struct Plan {
   std::vector<PlanStep> steps;
   std::vector<PlanValue> values;
   std::vector<PlanSlot> slots;
   std::vector<PlanPack> packs;
+  std::vector<std::shared_ptr<const HostTensor>> constants;  // integers that were computed from shapes
   std::vector<PlanSegment> segments;
   std::vector<TensorDesc> inputs, outputs;           // dense row-major, as the caller sees them
-  std::vector<uint64_t> arena_bytes, scratch_bytes;  // per device
-  int crossings = 0;
+  std::vector<uint64_t> arena_bytes, scratch_bytes;  // per device; scratch is what it adds to the arena, within it
+  int crossings = 0;                                 // values that are copied between devices inside the graph
+
+  Plan() = default;
+  Plan(Plan&&) = default;
+  Plan& operator=(Plan&&) = default;
 };
 
 }  // namespace moka

@@ -32,7 +32,18 @@ struct Limits {
   // by level and sets Step::barrier. False: steps run one after the other.
   bool concurrent_steps = false;
   bool i64_as_i32 = false;  // i64 operands are read and written as their low 32-bit words (upper: sign)
+  bool emulated = false;    // a GPU API that a CPU executes: "auto" prefers the CPU device
 };
+
+// What the engine promises about operands, so that Choose can judge from descs alone:
+// - In a buffer, a value of its own starts at a multiple of offset_alignment. Views and parts of a value start at any
+//   element where channel_alignment is 1, else at a multiple of channel_alignment elements. Memory of the caller (kHost
+//   slots) and imported weights are aligned to the element only.
+// - Only moka.Copy sees operands at any element offset on every device: it is how the rest is made true.
+// - Where channel_alignment > 1, a destination has padding lanes exactly when the size of its innermost dimension (the
+//   one whose stride is 1) is no multiple of channel_alignment and the strides of all the others are; they end at the
+//   next multiple. Memory of every operand extends to them. Sources that look so have zeros there.
+// - Steps have no destination with zero elements.
 
 // Plain bytes, meant for one struct of 4- and 8-byte scalars; what a device tells its own later self.
 class Blob {
@@ -129,6 +140,7 @@ struct HostCopy {
   uint32_t slot = 0;
   uint64_t offset = 0, bytes = 0;
 };
+// Slots that no step and no copy names may stay unbound: a plan's table also holds those of other devices.
 struct LinkRequest {
   std::span<const Step> steps;
   std::span<const SlotInfo> slots;
