@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# usage: make_test_data.sh FOLDER
+# Puts into FOLDER what tests read and nobody commits: networks/ (exported with Debian's torchvision), onnx/suite (the newest
+# ONNX cases; left out with a message where PyPI cannot be reached), swiftshader/ (a second Vulkan driver; likewise).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=${1:?usage: make_test_data.sh FOLDER}
+mkdir -p "$folder"
+if [ ! -f "$folder/networks/.complete" ]; then
+  /usr/bin/python3 tests/networks/export_networks.py "$folder/networks" --small
+  touch "$folder/networks/.complete"
+fi
+scripts/get_onnx_suite.sh "$folder/onnx" || echo "going on without the newest ONNX suite"
+scripts/get_swiftshader.sh "$folder/swiftshader" || echo "going on without SwiftShader"

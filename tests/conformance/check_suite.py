@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Run `moka conformance` and hold it to a number of cases.
+
+usage: check_suite.py MOKA DEVICE SUITE REPORT.json AT_LEAST
+
+Fails when a case fails, when fewer than AT_LEAST pass, or when the closing line is missing. Prints the skips by reason.
+Leaves with 77 (which ctest shows as skipped) where the suite is not there.
+"""
+
+import collections
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+SKIPPED = 77
+
+
+def main() -> int:
+    moka, device, suite, report_path, at_least = sys.argv[1:]
+    if not pathlib.Path(suite).is_dir():
+        print(f"{suite} is missing: see scripts/get_onnx_suite.sh")
+        return SKIPPED
+    command = [moka, "conformance", "--device", device, "--suite", suite, "--json", report_path]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    print(run.stdout)
+    report = json.loads(pathlib.Path(report_path).read_text())
+    reasons = collections.Counter(
+        re.sub(r".*(Unsupported|supported|refus)", r"\1", case["reason"])[:100]
+        for case in report["cases"]
+        if case["verdict"] == "skipped"
+    )
+    for reason, count in reasons.most_common(25):
+        print(f"{count:5} skipped: {reason}")
+    closing = run.stdout.strip().splitlines()[-1]
+    if not re.fullmatch(r"\d+ passed, \d+ failed, \d+ skipped", closing):
+        print("the closing line is missing")
+        return 1
+    if report["passed"] < int(at_least):
+        print(f"only {report['passed']} cases pass, {at_least} should")
+        return 1
+    return run.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
