@@ -248,9 +248,17 @@ struct Dim::Expr {
     return AddScaled(outside, OfAtom(AtomKind::kFloor, AddScaled(inside, Dim(remainder), 1), Dim(b)), 1);
   }
 
+  static bool NonNegative(const Atom& atom) {
+    if (atom.kind == AtomKind::kInvalid) return false;
+    if (atom.kind == AtomKind::kSymbol) return true;
+    const bool a = atom.args->a.IsNonNegative(), b = atom.args->b.IsNonNegative();
+    return atom.kind == AtomKind::kMax ? a || b : a && b;
+  }
+
   static Dim Extremum(AtomKind kind, const Dim& a, const Dim& b) {
     const Dim difference = AddScaled(a, b, -1);
-    if (difference.is_constant()) return (difference.value_ > 0) == (kind == AtomKind::kMax) ? a : b;
+    if (difference.IsNonNegative()) return kind == AtomKind::kMax ? a : b;
+    if (AddScaled(b, a, -1).IsNonNegative()) return kind == AtomKind::kMax ? b : a;
     for (const auto& [x, y] : {std::pair(&a, &b), std::pair(&b, &a)}) {
       const Atom* atom = OnlyAtom(*x, kind);
       if (atom != nullptr && (atom->args->a == *y || atom->args->b == *y)) return *x;
@@ -289,6 +297,14 @@ struct Dim::Expr {
 };
 
 Dim Dim::Symbol(SymbolId id) { return Expr::OfAtom(Atom{AtomKind::kSymbol, id, nullptr}); }
+
+bool Dim::IsNonNegative() const {
+  if (is_constant()) return value_ >= 0;
+  return std::all_of(expr_->terms.begin(), expr_->terms.end(), [](const Term& term) {
+    return term.coefficient > 0 &&
+           std::all_of(term.atoms.begin(), term.atoms.end(), [](const Atom& atom) { return Expr::NonNegative(atom); });
+  });
+}
 
 Dim Dim::operator+(const Dim& other) const { return Expr::AddScaled(*this, other, 1); }
 Dim Dim::operator-(const Dim& other) const { return Expr::AddScaled(*this, other, -1); }

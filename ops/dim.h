@@ -1,6 +1,7 @@
 // A dimension as an integer expression over named symbols ("batch", "height"), kept in a canonical form: a sum of
 // integer multiples of products of atoms, where an atom is a symbol or one of floor(a/b), max(a,b), min(a,b).
-// Equal canonical forms are equal for every value of the symbols; unequal forms may still be equal for some.
+// Symbols are sizes, so never negative. Equal canonical forms are equal for every such value of the symbols; unequal
+// forms may still be equal for some.
 #ifndef MOKA_OPS_DIM_H_
 #define MOKA_OPS_DIM_H_
 
@@ -36,6 +37,9 @@ class Dim {
 
   bool is_constant() const { return expr_ == nullptr; }
   int64_t constant() const { return value_; }  // only when is_constant()
+
+  // Whether it is proven for all values of the symbols, which are sizes and so never negative.
+  bool IsNonNegative() const;
 
   Dim operator+(const Dim& other) const;
   Dim operator-(const Dim& other) const;

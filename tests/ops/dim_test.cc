@@ -58,6 +58,9 @@ TEST(Dim, ExtremaAreDecidedByConstantDifference) {
   EXPECT_EQ(Dim::Max(kH + 2, kH), kH + 2);
   EXPECT_EQ(Dim::Min(kH + 2, kH), kH);
   EXPECT_EQ(Dim::Max(kH, kW), Dim::Max(kW, kH));
+  EXPECT_EQ(Dim::Max(kH, 0), kH);
+  EXPECT_EQ(Dim::Min(kH + kW, kW), kW);
+  EXPECT_FALSE((kH - kW).IsNonNegative());
   EXPECT_EQ(Dim::Max(Dim::Max(kH, kW), kW), Dim::Max(kH, kW));
   EXPECT_NE(Dim::Max(kH, kW), Dim::Min(kH, kW));
 }
