@@ -20,9 +20,9 @@ import fashion_mnist_net as fashion
 SEED = 1
 THREADS = 2
 BATCH = 128
-PEAK_RATE = 0.2
+PEAK_RATE = 0.15
 WARM_UP = 0.1
-SHIFT = 2
+SHIFT = 1
 
 
 def learning_rate(progress):
@@ -49,7 +49,7 @@ def augment(images):
 def train(net, images, labels, epochs):
     """Fits `net` to `images` [n,1,28,28] in 0..1 by stochastic gradient descent."""
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
-    optimizer = torch.optim.SGD(net.parameters(), 0.0, 0.9, weight_decay=5e-4, nesterov=True)
+    optimizer = torch.optim.SGD(net.parameters(), 0.0, 0.9, weight_decay=1e-4, nesterov=True)
     steps = len(images) // BATCH
     net.train().to(memory_format=torch.channels_last)
     for epoch in range(epochs):
