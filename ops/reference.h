@@ -16,12 +16,12 @@
 namespace moka {
 
 // Runs the operator's reference (or its oracle) and then the epilogue of call.program, so operators know nothing of
-// epilogues: their reference sees its own sources only. kUnsupported where the library has no references. With
-// `oracle` an epilogue sees the operator's result rounded to the type of dst[0].
+// epilogues: their reference sees its own sources only. The epilogue is computed in double from the operator's result
+// as stored (f32). kUnsupported where the library has no references.
 Status RunReference(const ReferenceCall& reference, bool oracle);
 
-// The program over dst[0] in place: r0 is the element, source k is src[program_begin + k], broadcast.
-Status ApplyProgram(const ReferenceCall& reference, bool oracle);
+// call.program over dst[0], in double. Register 0 starts as the element of dst[0] (`has_result`), or as 0.
+Status ApplyProgram(const ReferenceCall& reference, bool has_result);
 
 }  // namespace moka
 
