@@ -7,6 +7,14 @@ target_include_directories(moka_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_
 # No fused multiply-add behind our back (results would differ between targets), no errno from math functions.
 target_compile_options(moka_flags INTERFACE -Wall -Wextra -ffp-contract=off -fno-math-errno
                        $<$<BOOL:${MOKA_WERROR}>:-Werror>)
+set(MOKA_LIBRARY_INCLUDE "" CACHE PATH "Where the headers of Highway and protozero are, if not where the compiler looks")
+if(MOKA_LIBRARY_INCLUDE)
+  target_include_directories(moka_flags SYSTEM INTERFACE ${MOKA_LIBRARY_INCLUDE})
+endif()
+if(EMSCRIPTEN)
+  target_compile_options(moka_flags INTERFACE -msimd128 -fexceptions)
+  target_link_options(moka_flags INTERFACE -fexceptions)
+endif()
 if(MOKA_REFERENCE)
   target_compile_definitions(moka_flags INTERFACE MOKA_REFERENCE=1)
 endif()

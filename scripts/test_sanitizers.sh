@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# usage: test_sanitizers.sh [address|thread]   (default: both)
+# The tests under AddressSanitizer and UndefinedBehaviorSanitizer, then those with threads under ThreadSanitizer.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/packages.sh
+
+install_packages "${BUILD_PACKAGES[@]}" "${JOB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+common=(-DCMAKE_BUILD_TYPE=Release -DMOKA_EXAMPLES=OFF)
+if [ "${1:-address}" = address ]; then
+  say "building in build-asan/ (AddressSanitizer, UndefinedBehaviorSanitizer)"
+  build build-asan "${common[@]}" -DMOKA_SANITIZE=address,undefined
+  say "running the tests in build-asan/"
+  # Drivers keep what they allocate until the process ends: leaks are looked for on the CPU only.
+  ctest --test-dir build-asan --output-on-failure -j 2 -R '^(base|ops|graph|formats|cpu|gpu|api|conformance)$'
+fi
+if [ "${1:-thread}" = thread ]; then
+  say "building in build-tsan/ (ThreadSanitizer)"
+  build build-tsan "${common[@]}" -DMOKA_SANITIZE=thread -DMOKA_TOOLS=OFF -DMOKA_VULKAN=OFF -DMOKA_OPENCL=OFF
+  say "running the tests in build-tsan/"
+  ctest --test-dir build-tsan --output-on-failure -j 2 -R '^(base|cpu|api)$'
+fi
