@@ -111,6 +111,7 @@ void VulkanDevice::Describe(const std::string& name) {
   limits_.max_binding = limits.maxStorageBufferRange;
   limits_.memory = heap;
   limits_.concurrent_steps = true;
+  limits_.emulated = properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
 
   profile_.api = "vulkan";
   profile_.cpu_driver = properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
