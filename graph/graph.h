@@ -43,6 +43,8 @@ struct Graph {
   std::vector<ValueId> inputs, outputs;  // inputs: what the caller feeds (initializers are not inputs)
   SymbolTable symbols;
   std::string source;  // the file, for messages
+  // What InferShapes could not decide without the values of symbols; `what` starts with the node.
+  std::vector<DimConstraint> constraints;
 
   const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
   Value& value(ValueId id) { return values[static_cast<size_t>(id)]; }
@@ -59,16 +61,21 @@ struct SubgraphAttribute {
 // "node 'conv1' (Conv)" with the file in front: the start of every message about a node.
 std::string Describe(const Graph& graph, const Node& node);
 
-// Sorts nodes topologically and checks that every source is an input, a constant or the result of one earlier node.
-// Names the node in a cycle or the value that nobody makes.
+// Sorts nodes topologically (in the given order where it is one) and checks numbers of operands and that every source
+// is an input, a constant or the result of one earlier node. Names the node in a cycle or the value that nobody makes.
 Status SortAndCheck(Graph& graph);
 
 struct InferResult {
   // Graph inputs whose contents shapes depend on; inference stopped there. Empty: everything was inferred.
   std::vector<ValueId> shape_inputs;
 };
-// Runs every node's inference in order, declared input dims first. Contradictions name the node.
+// Runs every node's inference in order, declared input dims first. Contradictions name the node. Integer nodes whose
+// sources are known are evaluated on the way, so that their contents are known, too (Value::tensor.elements).
 Result<InferResult> InferShapes(Graph& graph);
+
+// To be called when symbols get values, before a plan is made: symbol_values[id] is the value of symbol id. The Status
+// names the node and the dims that do not fit.
+Status CheckConstraints(const Graph& graph, const std::vector<int64_t>& symbol_values);
 
 }  // namespace moka
 

@@ -1,0 +1,105 @@
+#include "graph/constants.h"
+
+#include <cstring>
+#include <new>
+
+#include "ops/element.h"
+#include "ops/reference.h"
+
+namespace moka {
+
+std::shared_ptr<HostTensor> AllocateConstant(DataType type, const Shape& shape, void** data) {
+  uint64_t bytes = SizeOf(type);
+  for (int64_t dim : shape) {
+    if (dim < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(dim), &bytes)) return nullptr;
+  }
+  if (bytes > PTRDIFF_MAX) return nullptr;
+  // In words, which align every element type.
+  std::shared_ptr<uint64_t[]> memory(new (std::nothrow) uint64_t[bytes / sizeof(uint64_t) + 1]());
+  if (memory == nullptr) return nullptr;
+  auto tensor = std::make_shared<HostTensor>();
+  tensor->desc = MakeDense(type, shape);
+  tensor->data = memory.get();
+  *data = memory.get();
+  tensor->owner = std::move(memory);
+  return tensor;
+}
+
+namespace {
+
+bool ConstantShape(const std::vector<Dim>& dims, Shape* shape) {
+  shape->clear();
+  for (const Dim& dim : dims) {
+    if (!dim.is_constant()) return false;
+    shape->push_back(dim.constant());
+  }
+  return true;
+}
+
+}  // namespace
+
+std::shared_ptr<const HostTensor> KnownContents(const Value& value) {
+  if (value.constant != nullptr) return value.constant;
+  Shape shape;
+  if (!value.inferred || !value.tensor.elements || !ConstantShape(value.tensor.dims, &shape)) return nullptr;
+  for (const Dim& element : *value.tensor.elements) {
+    if (!element.is_constant()) return nullptr;
+  }
+  void* data = nullptr;
+  std::shared_ptr<HostTensor> tensor = AllocateConstant(value.tensor.type, shape, &data);
+  if (tensor == nullptr) return nullptr;
+  int64_t i = 0;
+  for (const Dim& element : *value.tensor.elements) Store<int64_t>(tensor->desc, data, i++, element.constant());
+  return tensor;
+}
+
+Result<std::vector<std::shared_ptr<const HostTensor>>> EvaluateNode(
+    const Graph& graph, const Node& node, std::span<const std::shared_ptr<const HostTensor>> src, uint64_t max_bytes) {
+  std::vector<TensorDesc> src_descs, dst_descs;
+  std::vector<const void*> src_data;
+  std::vector<const HostTensor*> constants;
+  for (const auto& tensor : src) {
+    src_descs.push_back(tensor != nullptr ? tensor->desc : TensorDesc{});
+    src_data.push_back(tensor != nullptr ? tensor->data : nullptr);
+    constants.push_back(tensor.get());
+  }
+  std::vector<std::shared_ptr<const HostTensor>> results;
+  std::vector<void*> dst_data;
+  for (const ValueId id : node.dst) {
+    void* data = nullptr;
+    if (id == kNoValue) {
+      results.push_back(nullptr);
+      dst_descs.emplace_back();
+      dst_data.push_back(nullptr);
+      continue;
+    }
+    const SymbolicTensor& tensor = graph.value(id).tensor;
+    Shape shape;
+    if (!ConstantShape(tensor.dims, &shape) || SizeOf(tensor.type) == 0) return Unsupported("not a constant shape");
+    std::shared_ptr<HostTensor> result;
+    uint64_t bytes = SizeOf(tensor.type);
+    for (int64_t dim : shape) {
+      if (dim < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(dim), &bytes)) bytes = UINT64_MAX;
+    }
+    if (bytes <= max_bytes) result = AllocateConstant(tensor.type, shape, &data);
+    if (result == nullptr) return Unsupported("result ", graph.value(id).name, " is too large to compute at load");
+    dst_descs.push_back(result->desc);
+    dst_data.push_back(data);
+    results.push_back(std::move(result));
+  }
+  ReferenceCall call;
+  call.call.op = node.op;
+  call.call.attrs = &node.attrs;
+  call.call.name = node.name;
+  call.call.program = node.program_begin >= 0 ? &node.program : nullptr;
+  call.call.program_begin = std::max(node.program_begin, 0);
+  call.call.src = src_descs;
+  call.call.dst = dst_descs;
+  call.call.constants = constants;
+  call.src = src_data;
+  call.dst = dst_data;
+  MOKA_RETURN_IF_ERROR(RunReference(call, /*oracle=*/false));
+  return results;
+}
+
+}  // namespace moka

@@ -1,0 +1,26 @@
+// Contents that are known before any run.
+#ifndef MOKA_GRAPH_CONSTANTS_H_
+#define MOKA_GRAPH_CONSTANTS_H_
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace moka {
+
+// Memory for a dense row-major tensor; `data` points to it. Null when the size overflows or memory is short.
+std::shared_ptr<HostTensor> AllocateConstant(DataType type, const Shape& shape, void** data);
+
+// The tensor's constant, or its elements where all of them are numbers; else null.
+std::shared_ptr<const HostTensor> KnownContents(const Value& value);
+
+// Runs the reference of a node whose sources are all known and whose results have constant dims. src[i] is null for an
+// absent operand. kUnsupported where there is no reference, or where a result would be larger than max_bytes.
+Result<std::vector<std::shared_ptr<const HostTensor>>> EvaluateNode(
+    const Graph& graph, const Node& node, std::span<const std::shared_ptr<const HostTensor>> src, uint64_t max_bytes);
+
+}  // namespace moka
+
+#endif  // MOKA_GRAPH_CONSTANTS_H_
