@@ -5,8 +5,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/status.h"
 #include "ops/op.h"
@@ -35,10 +37,13 @@ Status ReadString(const Attributes& attrs, std::string_view name, std::string_vi
 Status ReadInts(const OpCall& call, int i, std::string_view operand, IntList* list);
 Status ReadInts(InferContext& ctx, int i, std::string_view operand, IntList* list);
 
-// Counts a negative axis from the end and checks it against [0, rank).
-Status ResolveAxis(int64_t axis, int rank, std::string_view name, int* resolved);
-// The same for a list without duplicates, as a bit mask.
-Status ResolveAxes(std::span<const int64_t> axes, int rank, std::string_view name, uint32_t* mask);
+// Axes counted from the end when negative, without duplicates, as a bit mask.
+Status ResolveAxes(std::span<const int64_t> axes, int rank, std::string_view what, uint32_t* mask);
+
+// Contents of a small integer tensor as expressions where they are known; asks for nothing where they are not.
+std::optional<std::vector<Dim>> KnownElements(const SymbolicTensor& tensor);
+
+Dim Product(std::span<const Dim> dims);
 
 }  // namespace moka
 

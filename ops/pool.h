@@ -12,7 +12,7 @@ struct PoolParams : Window {
   bool max = false;  // else the average
   bool global = false;
   bool count_include_pad = false;  // the divisor counts padding, but nothing beyond input + pads_end
-  bool column_major = false;       // order of the last two dimensions in Indices
+  bool column_major = false;       // Indices count the first spatial dimension fastest
 
   static Result<PoolParams> From(const OpCall& call);
 };

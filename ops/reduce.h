@@ -2,21 +2,23 @@
 #ifndef MOKA_OPS_REDUCE_H_
 #define MOKA_OPS_REDUCE_H_
 
+#include <array>
+
 #include "ops/op.h"
 
 namespace moka {
 
-// name, start, step over (accumulated s, element x), end over (s, number of elements n); A is the accumulator. Lowest
-// and Highest are infinite where A has infinities. A NaN stays.
-#define MOKA_REDUCE_OPS(X)                               \
-  X(ReduceMean, A(0), s + x, s / A(n))                   \
-  X(ReduceSum, A(0), s + x, s)                           \
-  X(ReduceMax, Lowest<A>(), x > s || x != x ? x : s, s)  \
-  X(ReduceMin, Highest<A>(), x < s || x != x ? x : s, s) \
-  X(ReduceProd, A(1), s* x, s)                           \
-  X(ReduceSumSquare, A(0), s + x * x, s)                 \
-  X(ReduceL1, A(0), s + (x < A(0) ? -x : x), s)          \
-  X(ReduceL2, A(0), s + x * x, static_cast<A>(std::sqrt(static_cast<double>(s))))
+// name, start, step over (accumulated s, element x), end over (s, number of elements n); A is the accumulator.
+// ops/reduce.cc defines the functions; a NaN stays in Max and Min.
+#define MOKA_REDUCE_OPS(X)                                       \
+  X(ReduceMean, A(0), WrappingAdd(s, x), Mean(s, n))             \
+  X(ReduceSum, A(0), WrappingAdd(s, x), s)                       \
+  X(ReduceMax, Lowest<A>(), x > s || x != x ? x : s, s)          \
+  X(ReduceMin, Highest<A>(), x < s || x != x ? x : s, s)         \
+  X(ReduceProd, A(1), WrappingMul(s, x), s)                      \
+  X(ReduceSumSquare, A(0), WrappingAdd(s, WrappingMul(x, x)), s) \
+  X(ReduceL1, A(0), WrappingAdd(s, Absolute(x)), s)              \
+  X(ReduceL2, A(0), WrappingAdd(s, WrappingMul(x, x)), Root(s))
 
 enum class ReduceKind : uint8_t {
 #define MOKA_REDUCE_ENUM(name, start, step, end) k##name,
