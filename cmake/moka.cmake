@@ -1,6 +1,8 @@
 # Compiler settings and the functions that turn folders into libraries and tests.
 
-find_package(Threads REQUIRED)
+if(NOT EMSCRIPTEN)  # one thread, unless a page asks for more
+  find_package(Threads REQUIRED)
+endif()
 
 add_library(moka_flags INTERFACE)
 target_include_directories(moka_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
@@ -53,7 +55,7 @@ function(moka_library)
   configure_file(cmake/devices.cc.in ${CMAKE_BINARY_DIR}/generated/devices.cc @ONLY)
   get_property(modules GLOBAL PROPERTY MOKA_MODULES)
   add_library(moka STATIC ${CMAKE_BINARY_DIR}/generated/devices.cc)
-  target_link_libraries(moka PRIVATE ${modules} PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_libraries(moka PRIVATE ${modules} PUBLIC $<TARGET_NAME_IF_EXISTS:Threads::Threads> ${CMAKE_DL_LIBS})
   target_link_libraries(moka PUBLIC moka_flags)
 endfunction()
 

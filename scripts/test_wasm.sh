@@ -10,7 +10,7 @@ say "building in build-wasm/"
 mkdir -p build-wasm/include
 ln -sfn /usr/include/hwy build-wasm/include/hwy
 ln -sfn /usr/include/protozero build-wasm/include/protozero
-export EM_CACHE=$PWD/build-wasm/cache NODE_PATH=/usr/share/nodejs:/usr/lib/nodejs
+export NODE_PATH=/usr/share/nodejs:/usr/lib/nodejs
 build build-wasm -DCMAKE_TOOLCHAIN_FILE=/usr/share/emscripten/cmake/Modules/Platform/Emscripten.cmake \
   -DCMAKE_BUILD_TYPE=Release -DMOKA_VULKAN=OFF -DMOKA_OPENCL=OFF -DMOKA_TOOLS=OFF -DMOKA_TESTS=OFF \
   -DMOKA_LIBRARY_INCLUDE="$PWD/build-wasm/include" -- classify_wasm
