@@ -7,7 +7,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache python3 libhwy-dev libprotozero-dev
 JOB_PACKAGES=(dataset-fashion-mnist fonts-dejavu-core libvulkan1 mesa-vulkan-drivers ocl-icd-libopencl1 pocl-opencl-icd)
 TEST_PACKAGES=(libgtest-dev libonnx-testdata python3-numpy python3-pil python3-torch python3-torchvision python3-venv
   vulkan-validationlayers oclgrind)
-AARCH64_PACKAGES=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libgtest-dev:arm64)
+AARCH64_PACKAGES=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libfmt-dev:arm64 libgtest-dev:arm64)
 WASM_PACKAGES=(emscripten nodejs)
 
 say() { printf '\n== %s\n' "$*"; }

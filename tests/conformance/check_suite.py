@@ -3,7 +3,7 @@
 
 usage: check_suite.py MOKA DEVICE SUITE REPORT.json AT_LEAST
 
-Fails when a case fails, when fewer than AT_LEAST pass, or when the closing line is missing. Prints the skips by reason.
+MOKA is a command line: an emulator may stand before the program. Fails when a case fails, when fewer than AT_LEAST pass, or when the closing line is missing. Prints the skips by reason.
 Leaves with 77 (which ctest shows as skipped) where the suite is not there.
 """
 
@@ -11,6 +11,7 @@ import collections
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def main() -> int:
     if not pathlib.Path(suite).is_dir():
         print(f"{suite} is missing: see scripts/get_onnx_suite.sh")
         return SKIPPED
-    command = [moka, "conformance", "--device", device, "--suite", suite, "--json", report_path]
+    command = [*shlex.split(moka), "conformance", "--device", device, "--suite", suite, "--json", report_path]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     print(run.stdout)
     report = json.loads(pathlib.Path(report_path).read_text())
