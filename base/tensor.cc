@@ -7,6 +7,7 @@
 #include "base/tensor_size.h"
 
 namespace moka {
+
 Result<TensorSize> SizeOfTensor(DataType type, const Shape& shape) {
   int64_t extent = 1;
   bool empty = false;

@@ -17,8 +17,9 @@ struct OnnxSource {
   std::shared_ptr<const void> owner;  // keeps `bytes` alive; every constant of the graph holds it
 };
 
-// The model as a sorted and checked graph (SortAndCheck) in the newest forms of its operators (formats/onnx/versions.h),
-// not yet inferred. Damaged files are kInvalidModel; sound ones that moka cannot run, kUnsupported.
+// The model as a sorted and checked graph (SortAndCheck) in the newest forms of its operators
+// (formats/onnx/versions.h), not yet inferred. Damaged files are kInvalidModel; sound ones that moka cannot run,
+// kUnsupported.
 Result<Graph> ReadOnnx(const OnnxSource& source, const ModelOptions& options);
 
 // One tensor. Its data points into source.bytes where the file stores it raw, else into memory of its own.

@@ -1,0 +1,49 @@
+// GraphProto: a model's graph, and the graphs in its attributes.
+#ifndef MOKA_FORMATS_ONNX_GRAPH_READER_H_
+#define MOKA_FORMATS_ONNX_GRAPH_READER_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "formats/onnx/context.h"
+#include "graph/graph.h"
+
+namespace moka::onnx {
+
+inline constexpr int kMaxGraphDepth = 24;
+inline constexpr int kMaxAttributes = 256;  // of one node
+
+// What all graphs of one model share.
+struct ModelContext {
+  ModelContext(const OnnxSource& file, const ModelOptions& model_options)
+      : read(file, model_options), nodes_left(model_options.max_nodes) {}
+
+  ReadContext read;
+  std::map<std::string, int64_t, std::less<>> opsets;       // by domain; "" is the default one
+  std::set<std::pair<std::string, std::string>> functions;  // domain and name of those that the model defines
+  int64_t nodes_left;
+
+  // A sound model may still be one that moka cannot run: reading goes on, so that the message can count.
+  struct UnknownNode {
+    std::string op, description;
+  };
+  std::vector<UnknownNode> unknown;
+  Status other;  // the first obstacle of another kind
+
+  void Note(Status status) {
+    if (other.ok()) other = std::move(status);
+  }
+};
+
+// Fills *graph, nodes in the file's order and in their newest forms, not sorted. `depth` is 0 for the model's own
+// graph.
+Status ReadGraph(std::string_view bytes, int depth, ModelContext& model, Graph* graph);
+
+}  // namespace moka::onnx
+
+#endif  // MOKA_FORMATS_ONNX_GRAPH_READER_H_

@@ -1,0 +1,128 @@
+#include "formats/onnx/value_info.h"
+
+#include "base/tensor_size.h"
+#include "formats/onnx/fields.h"
+#include "formats/onnx/types.h"
+#include "formats/onnx/wire.h"
+#include "ops/tensor_desc.h"
+
+namespace moka::onnx {
+namespace {
+
+void ReadDim(std::string_view bytes, DeclaredDim* dim) {
+  for (Fields fields(bytes); fields.Next();) {
+    switch (fields.field()) {
+      case DimensionFields::kValue:
+        dim->value = fields.Int();
+        dim->known = true;
+        break;
+      case DimensionFields::kParam:
+        dim->param = fields.Bytes();
+        break;
+      default:
+        fields.Skip();
+    }
+  }
+}
+
+void ReadShape(std::string_view bytes, DeclaredValue* value) {
+  value->ranked = true;
+  for (Fields fields(bytes); fields.Next();) {
+    if (fields.field() == ShapeFields::kDim) {
+      ReadDim(fields.Bytes(), &value->dims.emplace_back());
+    } else {
+      fields.Skip();
+    }
+  }
+}
+
+void ReadTensorType(std::string_view bytes, DeclaredValue* value) {
+  for (Fields fields(bytes); fields.Next();) {
+    switch (fields.field()) {
+      case TensorTypeFields::kElementType: {
+        const int64_t number = fields.Int();
+        value->type = FromOnnx(number);
+        if (number != 0 && SizeOf(value->type) == 0) value->refusal = "type " + OnnxTypeName(number);
+        break;
+      }
+      case TensorTypeFields::kShape:
+        ReadShape(fields.Bytes(), value);
+        break;
+      default:
+        fields.Skip();
+    }
+  }
+}
+
+void ReadType(std::string_view bytes, DeclaredValue* value) {
+  for (Fields fields(bytes); fields.Next();) {
+    switch (fields.field()) {
+      case TypeFields::kTensor:
+        ReadTensorType(fields.Bytes(), value);
+        break;
+      case TypeFields::kSequence:
+        value->refusal = "a sequence";
+        fields.Skip();
+        break;
+      case TypeFields::kMap:
+        value->refusal = "a map";
+        fields.Skip();
+        break;
+      case TypeFields::kOpaque:
+        value->refusal = "an opaque type";
+        fields.Skip();
+        break;
+      case TypeFields::kSparseTensor:
+        value->refusal = "a sparse tensor";
+        fields.Skip();
+        break;
+      case TypeFields::kOptional:
+        value->refusal = "an optional";
+        fields.Skip();
+        break;
+      default:
+        fields.Skip();
+    }
+  }
+}
+
+// Symbolic dimensions count as 1.
+Status CheckDims(const ModelOptions& options, DeclaredValue* value) {
+  if (value->dims.size() > kMaxRank) {
+    value->refusal = StrCat("rank ", value->dims.size());
+    value->ranked = false;
+    value->dims.clear();
+    return Status();
+  }
+  Shape shape;
+  for (const DeclaredDim& dim : value->dims) shape.push_back(dim.known ? dim.value : 1);
+  Result<TensorSize> size = SizeOfTensor(value->type, shape);
+  if (!size.ok()) return InvalidModel(size.status().message());
+  if (size->bytes > options.max_tensor_bytes) {
+    return InvalidModel("shape ", ToString(shape), " has ", size->bytes, " bytes, the limit is ",
+                        options.max_tensor_bytes);
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status ReadValueInfo(std::string_view bytes, const ModelOptions& options, DeclaredValue* value) {
+  return Guard([&]() -> Status {
+    for (Fields fields(bytes); fields.Next();) {
+      switch (fields.field()) {
+        case ValueInfoFields::kName:
+          value->name = fields.Bytes();
+          break;
+        case ValueInfoFields::kType:
+          ReadType(fields.Bytes(), value);
+          break;
+        default:
+          fields.Skip();
+      }
+    }
+    return CheckDims(options, value);
+  });
+}
+
+}  // namespace moka::onnx
