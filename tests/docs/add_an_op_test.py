@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Follow docs/ADD_AN_OP.md in a copy of the sources, and count the files touched.
+
+usage: add_an_op_test.py BUILD_FOLDER
+
+The blocks of each recipe are applied; the changed files are compiled and linked in front of the library that BUILD_FOLDER has,
+so nothing else is rebuilt. Then `moka conformance` must pass ONNX's own cases of the new operators.
+"""
+
+import json
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^(In|The new file) `([^`]+)`(?:, (after|before) `([^`]+)`)?[^\n]*:\n\n```cpp\n(.*?)```", re.M | re.S)
+COPIED = ("include", "base", "ops")
+
+
+def apply(recipe: str, root: pathlib.Path) -> set:
+    """Make the changes of one recipe; returns the paths touched."""
+    touched = set()
+    for kind, path, where, anchor, text in BLOCK.findall(recipe):
+        touched.add(path)
+        target = root / path
+        if kind == "The new file":
+            assert not target.exists(), f"{path} exists already"
+            target.write_text(text)
+            continue
+        lines = target.read_text().splitlines(keepends=True)
+        [at] = [i for i, line in enumerate(lines) if anchor in line and not line.lstrip().startswith("//")]
+        lines.insert(at + (where == "after"), text)
+        target.write_text("".join(lines))
+    return touched
+
+
+def compile_command(build: pathlib.Path, source: str) -> list:
+    """How the build compiles a file of ops/, without its output."""
+    entries = json.loads((build / "compile_commands.json").read_text())
+    [entry] = [e for e in entries if e["file"] == str(ROOT / source)]
+    words = shlex.split(entry["command"])
+    for option in ("-o", "-c"):
+        at = words.index(option)
+        del words[at : at + 2]
+    return words
+
+
+def link_command(build: pathlib.Path) -> list:
+    """How the build links the command line."""
+    run = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "moka_cli"], stdout=subprocess.PIPE, text=True, check=True)
+    [line] = [line for line in run.stdout.splitlines() if " -o bin/moka " in line]
+    command = re.search(r"(\S*(?:g|clang)\+\+\S* .*? -o bin/moka .*?)(?: && :)?$", line).group(1)
+    return shlex.split(command)
+
+
+def main() -> int:
+    build = pathlib.Path(sys.argv[1]).resolve()
+    recipes = (ROOT / "docs/ADD_AN_OP.md").read_text().split("\n## ")[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder)
+        for name in COPIED:
+            shutil.copytree(ROOT / name, copy / name)
+        touched = set()
+        for recipe in recipes:
+            files = apply(recipe, copy)
+            promised = int(re.search(r": (\d+) file", recipe.splitlines()[0]).group(1))
+            assert len(files) == promised, f"{recipe.splitlines()[0]}: touched {sorted(files)}"
+            touched |= files
+        # Files that include what changed: the table of operators.
+        sources = sorted({p for p in touched if p.endswith(".cc")} | {"ops/op.cc"})
+        objects = []
+        command = [w.replace(str(ROOT), folder) for w in compile_command(build, "ops/op.cc")]
+        for source in sources:
+            objects.append(copy / (pathlib.Path(source).stem + ".o"))
+            subprocess.run([*command, "-c", copy / source, "-o", objects[-1]], check=True)
+        moka = copy / "moka"
+        link = link_command(build)
+        link[link.index("bin/moka")] = str(moka)
+        first_library = next(i for i, word in enumerate(link) if word.endswith("libmoka.a"))
+        link[first_library:first_library] = map(str, objects)
+        subprocess.run(link, check=True, cwd=build)
+        for operator in ("softsign", "hardmax"):
+            run = subprocess.run([moka, "conformance", "--filter", operator], stdout=subprocess.PIPE, text=True, check=True)
+            print(f"{operator}: {run.stdout}")
+            passed, failed = map(int, re.search(r"(\d+) passed, (\d+) failed", run.stdout).groups())
+            assert passed >= 2 and failed == 0
+    print(f"{len(touched)} files touched for two operators: {', '.join(sorted(touched))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
