@@ -1,0 +1,24 @@
+// From an optimised graph and input shapes to a plan: evaluates dimensions, lets devices choose kernels, turns copies
+// into views where kernels accept them, orders the steps and lays out memory.
+#ifndef MOKA_GRAPH_BIND_H_
+#define MOKA_GRAPH_BIND_H_
+
+#include <span>
+
+#include "graph/plan.h"
+
+namespace moka {
+
+struct BindRequest {
+  const Graph* graph = nullptr;      // optimised; must outlive the plan
+  std::span<const Shape> inputs;     // one per graph input
+  std::span<Device* const> devices;  // [0]: the asked one; [1]: the CPU, where that is another
+  std::span<const int> workers;      // of each device's queue
+  bool strict = false;               // kUnsupported, with the whole list, where a node would fall back
+};
+
+Result<Plan> Bind(const BindRequest& request);
+
+}  // namespace moka
+
+#endif  // MOKA_GRAPH_BIND_H_
