@@ -11,8 +11,6 @@
 
 namespace moka {
 
-// Whether the operator is a copy that views or parts can replace, so that either device may run it.
-bool IsConcat(const Node& node);
 // A view of a dense row-major source that is itself dense from the start only renames dimensions.
 bool IsReshape(const OpCall& call);
 
@@ -33,15 +31,10 @@ class StepBuilder {
   Draft& draft() { return draft_; }
 
  private:
-  struct Home {  // a place that a result has to have
-    int parent = -1;
+  struct Home {  // the part of a concatenation's result that a value is
+    ValueId parent = kNoValue;
     int64_t axis = 0, start = 0;
-  };
-  struct Pick {
-    Offer offer;
-    std::vector<TensorDesc> src, dst;
-    std::vector<int> dense;  // sources that must be copied to a dense value first
-    bool in_place_of_part = true;
+    bool filled = false;  // its producer wrote it there
   };
 
   // step_builder.cc
@@ -62,13 +55,13 @@ class StepBuilder {
   int NewAlias(ValueId v, PlanValue::Relation relation, int base, const TensorDesc& desc, int64_t offset_elements);
   int SourceOn(ValueId v, int device);
   int ConstantOn(ValueId v, int device);
+  bool MadeByStep(int value) const;
   int Arrive(ValueId v, int device, const TensorDesc& desc, DraftTransfer transfer);
   int CrossTo(ValueId v, int device);
   uint32_t AddSlot(PlanSlot::Kind kind, int device, ValueId v, int index, uint64_t bytes);
   TensorDesc ResultDesc(ValueId v, int device, bool part) const;
   int NewResult(ValueId v, int device, bool part);
   int OutputValue(ValueId v, int output);
-  bool IsReserved(ValueId v) const { return homes_[static_cast<size_t>(v)].parent >= 0; }
   int& Current(ValueId v, int device) {
     return current_[static_cast<size_t>(device)][static_cast<size_t>(v)];
   }
@@ -103,7 +96,7 @@ class StepBuilder {
   std::vector<std::vector<int>> constants_;  // [device][value]: likewise for constants
   std::vector<int> producer_;                // node of each value
   std::vector<int> input_of_, output_of_;    // index of the graph input; of the output whose slot it is written to
-  std::vector<Home> homes_;                  // per value: the concatenation it is a part of
+  std::vector<Home> homes_;                  // per value
 };
 
 }  // namespace moka
