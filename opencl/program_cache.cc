@@ -7,7 +7,7 @@ namespace moka::opencl {
 namespace {
 
 std::vector<int32_t> KeyOf(const gpu::Launch& launch) {
-  std::vector<int32_t> key{launch.kernel, launch.group_size[0], launch.group_size[1], launch.group_size[2]};
+  std::vector<int32_t> key{launch.kernel};
   key.insert(key.end(), launch.spec.begin(), launch.spec.begin() + launch.num_spec);
   return key;
 }
@@ -28,8 +28,6 @@ ProgramCache::ProgramCache(std::shared_ptr<const Context> context, gpu::DiskCach
 std::string ProgramCache::BuildOptions(const gpu::Launch& launch) {
   std::string options = "-cl-std=CL1.2";
   const gpu::KernelSource& source = SourceOf(launch);
-  const char* const axes[] = {"GROUP_X", "GROUP_Y", "GROUP_Z"};
-  for (size_t i = 0; i < 3; ++i) options += StrCat(" -D", axes[i], "=", launch.group_size[i]);
   for (size_t i = 0; i < source.spec_names.size(); ++i) {
     options += StrCat(" -D", source.spec_names[i], "=", launch.spec[i]);
   }

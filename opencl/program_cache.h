@@ -1,5 +1,4 @@
-// Built OpenCL programs, one per (kernel, specialization, group size), kept for the life of the device; their binaries
-// on disk.
+// Built OpenCL programs, one per (kernel, specialization), kept for the life of the device; their binaries on disk.
 #ifndef MOKA_OPENCL_PROGRAM_CACHE_H_
 #define MOKA_OPENCL_PROGRAM_CACHE_H_
 

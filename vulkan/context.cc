@@ -51,6 +51,8 @@ Status Context::Start(VkPhysicalDevice physical, void (*edit_api)(Api*)) {
   maintenance_.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES;
   all.pNext = &ids_;
   ids_.pNext = &maintenance_;
+  driver_.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES_KHR;
+  if (HasExtension(api_, physical, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME)) maintenance_.pNext = &driver_;
   api_.GetPhysicalDeviceProperties2(physical, &all);
   properties_ = all.properties;
   if (properties_.apiVersion < VK_API_VERSION_1_1) {
@@ -84,6 +86,11 @@ Status Context::Start(VkPhysicalDevice physical, void (*edit_api)(Api*)) {
   if (edit_api != nullptr) edit_api(&api_);
   api_.GetDeviceQueue(device_, queue_family_, 0, &queue_);
   return Status();
+}
+
+std::string Context::driver() const {
+  if (driver_.driverName[0] == '\0') return "";
+  return StrCat(driver_.driverName, " ", driver_.driverInfo);
 }
 
 Context::~Context() {

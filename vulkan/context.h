@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "vulkan/instance.h"
@@ -27,6 +28,8 @@ class Context {
   const VkPhysicalDeviceIDProperties& ids() const { return ids_; }
   const VkPhysicalDeviceMaintenance3Properties& maintenance() const { return maintenance_; }
   const VkPhysicalDeviceMemoryProperties& memory() const { return memory_; }
+  // Name and version in the driver's words; empty where it has none.
+  std::string driver() const;
   // Meaningful low bits of a timestamp; 0: the queue has no clock.
   uint32_t timestamp_bits() const { return timestamp_bits_; }
 
@@ -48,6 +51,7 @@ class Context {
   VkPhysicalDeviceProperties properties_{};
   VkPhysicalDeviceIDProperties ids_{};
   VkPhysicalDeviceMaintenance3Properties maintenance_{};
+  VkPhysicalDeviceDriverPropertiesKHR driver_{};
   VkPhysicalDeviceMemoryProperties memory_{};
   std::mutex submit_mutex_;
 };

@@ -102,8 +102,9 @@ void VulkanDevice::Describe(const std::string& name) {
   info_.name = name;
   info_.kind = DeviceKind::kVulkan;
   info_.hardware = properties.deviceName;
-  info_.driver =
-      StrCat("Vulkan ", VersionText(properties.apiVersion), ", driver ", VersionText(properties.driverVersion));
+  const std::string driver = shared_->context->driver();
+  info_.driver = StrCat("Vulkan ", VersionText(properties.apiVersion), ", ",
+                        driver.empty() ? "driver " + VersionText(properties.driverVersion) : driver);
   info_.memory_bytes = heap;
 
   limits_.channel_alignment = 4;

@@ -115,6 +115,7 @@ void Instance::Report(const char* message) {
 }
 
 Status Instance::TakeReports() {
+  if (messenger_ == VK_NULL_HANDLE) return Status();
   const std::lock_guard<std::mutex> lock(mutex_);
   if (reports_.empty()) return Status();
   std::string text = "Vulkan validation";
