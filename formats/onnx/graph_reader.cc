@@ -198,7 +198,8 @@ Status GraphReader::Declare(ValueId id, const DeclaredValue& declared, bool is_i
       value.declared_dims.push_back(Dim::Symbol(graph_->symbols.Fresh(StrCat(declared.name, "_", i))));
     }
   }
-  if (is_input && declared.refusal.empty() && declared.type == DataType::kNone) {
+  // Graphs in attributes may leave the types of their inputs to inference.
+  if (is_input && depth_ == 0 && declared.refusal.empty() && declared.type == DataType::kNone) {
     return InvalidModel("states no element type");
   }
   return Status();

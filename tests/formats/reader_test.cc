@@ -258,7 +258,7 @@ TEST(OnnxReader, RefusesStringsOnlyWhereANodeNeedsThem) {
   }
 }
 
-TEST(OnnxReader, ReadsExternalOpsetsAndRefusesUnknownOnes) {
+TEST(OnnxReader, AcceptsKnownOpsetsAndRefusesOthers) {
   const auto with = [](int64_t opset, int64_t ir_version) {
     ModelBuilder model(opset);
     model.SetIrVersion(ir_version);
