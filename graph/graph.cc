@@ -49,8 +49,10 @@ Status CheckOperands(const Graph& graph, const Node& node) {
   };
   MOKA_RETURN_IF_ERROR(check("inputs", own, op.min_src, op.max_src));
   MOKA_RETURN_IF_ERROR(check("outputs", node.dst.size(), op.min_dst, op.max_dst));
-  for (int i = 0; i < op.min_src; ++i) {
-    if (node.src[static_cast<size_t>(i)] == kNoValue) {
+  // Operators of any number of inputs have no optional ones.
+  const size_t required = op.max_src < 0 ? own : static_cast<size_t>(op.min_src);
+  for (size_t i = 0; i < required; ++i) {
+    if (node.src[i] == kNoValue) {
       return InvalidModel(Describe(graph, node), ": input ", i, " is required");
     }
   }
