@@ -59,6 +59,15 @@ std::string Context::PlatformText(cl_platform_info what) const {
   });
 }
 
+size_t Context::LongestGroup() const {
+  std::vector<size_t> sizes(Number<cl_uint>(CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS));
+  if (sizes.empty() || api_.GetDeviceInfo(device_, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizes.size() * sizeof(size_t),
+                                          sizes.data(), nullptr) != CL_SUCCESS) {
+    return 1;
+  }
+  return sizes[0];
+}
+
 Result<CommandQueue> Context::MakeQueue(bool profile) const {
   cl_int result = CL_SUCCESS;
   const cl_command_queue queue =

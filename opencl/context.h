@@ -32,6 +32,8 @@ class Context {
     return api_.GetDeviceInfo(device_, what, sizeof(value), &value, nullptr) == CL_SUCCESS ? value : T{};
   }
 
+  // Work-items along the first dimension of a group.
+  size_t LongestGroup() const;
   // In order.
   Result<CommandQueue> MakeQueue(bool profile) const;
 

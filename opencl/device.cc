@@ -103,8 +103,8 @@ void OpenClDevice::Describe(const std::string& name) {
 
   profile_.api = "opencl";
   profile_.cpu_driver = limits_.emulated;
-  profile_.max_group_invocations =
-      static_cast<int>(std::min<size_t>(context.Number<size_t>(CL_DEVICE_MAX_WORK_GROUP_SIZE), INT32_MAX));
+  profile_.max_group_invocations = static_cast<int>(std::min<size_t>(
+      {context.Number<size_t>(CL_DEVICE_MAX_WORK_GROUP_SIZE), context.LongestGroup(), size_t{INT32_MAX}}));
   profile_.max_groups = {INT32_MAX, INT32_MAX, INT32_MAX};
   profile_.shared_bytes = context.Number<cl_ulong>(CL_DEVICE_LOCAL_MEM_SIZE);
   profile_.max_binding = limits_.max_binding;

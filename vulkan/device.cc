@@ -116,7 +116,9 @@ void VulkanDevice::Describe(const std::string& name) {
 
   profile_.api = "vulkan";
   profile_.cpu_driver = properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
-  profile_.max_group_invocations = static_cast<int>(limits.maxComputeWorkGroupInvocations);
+  // Groups lie along the first dimension.
+  profile_.max_group_invocations =
+      static_cast<int>(std::min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]));
   for (size_t i = 0; i < 3; ++i) {
     profile_.max_groups[i] = static_cast<int32_t>(std::min<uint32_t>(limits.maxComputeWorkGroupCount[i], INT32_MAX));
   }
