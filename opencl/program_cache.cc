@@ -61,7 +61,7 @@ Result<cl_program> ProgramCache::Get(const gpu::Launch& launch) {
   } else {
     MOKA_ASSIGN_OR_RETURN(program, Build(SourceOf(launch), options));
     ++built_;
-    Store(key, program.get());
+    unsaved_.insert(words);
   }
   return programs_.emplace(std::move(words), std::move(program)).first->second.get();
 }
@@ -95,6 +95,12 @@ ProgramHandle ProgramCache::Load(const std::string& key, const std::string& opti
   if (result != CL_SUCCESS || status != CL_SUCCESS) return ProgramHandle();
   result = api.BuildProgram(program.get(), 1, &device, options.c_str(), nullptr, nullptr);
   return result == CL_SUCCESS ? std::move(program) : ProgramHandle();
+}
+
+void ProgramCache::Save(const gpu::Launch& launch) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const std::vector<int32_t> words = KeyOf(launch);
+  if (unsaved_.erase(words) > 0) Store(DiskKey(launch), programs_[words].get());
 }
 
 void ProgramCache::Store(const std::string& key, cl_program program) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,11 @@ class ProgramCache {
   Result<Kernel> MakeKernel(const gpu::Launch& launch);
   // Builds, or finds, what MakeKernel will need.
   Status Prepare(const gpu::Launch& launch);
+
+  // Writes the program's binary to disk if it was built from text and is not there yet; failing to costs time only.
+  // Called after a run: some drivers (PoCL) compile a kernel at its first launch, and have the result in the binary
+  // from then on.
+  void Save(const gpu::Launch& launch);
 
   // Programs built from text and taken from disk so far, for tests.
   int built() const;
@@ -44,6 +50,7 @@ class ProgramCache {
   std::string driver_;
   mutable std::mutex mutex_;
   std::map<std::vector<int32_t>, ProgramHandle> programs_;
+  std::set<std::vector<int32_t>> unsaved_;
   int built_ = 0, loaded_ = 0;
 };
 

@@ -116,7 +116,11 @@ Status OpenClReplay::Run(Queue& queue, std::span<const void* const> upload_src, 
   // Also after a failure: what was enqueued reads and writes the caller's memory.
   const Status finished = Check("clFinish", program_->shared_->context->api().Finish(commands.handle()));
   if (!events_.empty()) ReadTimes();
-  return enqueued.ok() ? finished : enqueued;
+  if (!enqueued.ok() || !finished.ok()) return enqueued.ok() ? finished : enqueued;
+  if (!std::exchange(ran_, true)) {
+    for (const gpu::StepRecord& step : program_->steps_) program_->shared_->programs->Save(step.launch);
+  }
+  return Status();
 }
 
 Status OpenClReplay::Enqueue(OpenClQueue& queue, std::span<const void* const> upload_src,

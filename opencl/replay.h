@@ -77,7 +77,7 @@ class OpenClReplay final : public Replay {
 
   std::shared_ptr<const OpenClProgram> program_;
   std::vector<Binding> slots_;
-  bool dirty_ = true;
+  bool dirty_ = true, ran_ = false;
   std::vector<LinkedStep> steps_;
   std::vector<cl_event> events_;  // one per step; empty unless the queue profiles
   std::vector<double> step_us_;

@@ -277,7 +277,9 @@ TEST_F(OpenCl, ABinaryThatTheDriverRefusesIsBuiltAnew) {
   const std::unique_ptr<Device> first = OpenFirst(options);
   ASSERT_NE(first, nullptr);
   Chain chain(*first, 100, Line(1));
-  MOKA_ASSERT_OK(chain.MakeProgram());
+  Result<Bench> cold = Bench::Make(*first, chain, 1.0f);
+  MOKA_ASSERT_OK(cold);
+  ExpectOk(cold->Run(chain.Input()).status());
   const ProgramCache& programs = *static_cast<OpenClDevice&>(*first).shared().programs;
   const std::string key = programs.DiskKey(chain.steps()[0].launch.As<gpu::Launch>());
   const gpu::DiskCache disk(options.cache_folder, "opencl");
