@@ -1,0 +1,101 @@
+#include <cmath>
+#include <optional>
+
+#include "graph/constants.h"
+#include "graph/passes/batch_norm.h"
+#include "graph/passes/passes.h"
+#include "graph/passes/rewrite.h"
+#include "ops/batch_normalization.h"
+#include "ops/element.h"
+
+namespace moka {
+
+std::optional<ChannelAffine> AffineOf(const Graph& graph, const Node& node) {
+  if (!IsOp(node, "BatchNormalization")) return std::nullopt;
+  const Result<BatchNormParams> params = BatchNormParams::From(node.attrs);
+  if (!params.ok()) return std::nullopt;
+  const HostTensor* sources[4];
+  for (size_t i = 0; i < 4; ++i) {
+    sources[i] = graph.value(node.src[i + 1]).constant.get();
+    if (sources[i] == nullptr || sources[i]->desc.type != DataType::kF32) return std::nullopt;
+    if (sources[i]->desc.NumElements() != sources[0]->desc.NumElements()) return std::nullopt;
+  }
+  ChannelAffine affine;
+  for (int64_t c = 0; c < sources[0]->desc.NumElements(); ++c) {
+    const auto at = [&](int i) { return static_cast<double>(LoadRaw<float>(sources[i]->data, c)); };
+    const double scale = at(0) / std::sqrt(at(3) + static_cast<double>(params->epsilon));
+    affine.scale.push_back(scale);
+    affine.shift.push_back(at(1) - at(2) * scale);
+  }
+  return affine;
+}
+
+namespace {
+
+// A new constant like `original` with f(index of element, value) for each element.
+template <class F>
+ValueId MapConstant(Graph& graph, ValueId original, const std::string& name, F&& f) {
+  const std::shared_ptr<const HostTensor> from = graph.value(original).constant;
+  void* data = nullptr;
+  const std::shared_ptr<HostTensor> to = AllocateConstant(DataType::kF32, from->desc.shape(), &data);
+  if (to == nullptr) return kNoValue;
+  for (int64_t i = 0; i < to->desc.NumElements(); ++i) {
+    StoreRaw(data, i, static_cast<float>(f(i, static_cast<double>(LoadRaw<float>(from->data, i)))));
+  }
+  return graph.AddConstant(name, *to);
+}
+
+bool IsConstantF32(const Graph& graph, ValueId id) {
+  return graph.value(id).constant != nullptr && graph.value(id).constant->desc.type == DataType::kF32;
+}
+
+// Conv with weights W and bias b, then y * scale + shift: weights W * scale, bias b * scale + shift.
+bool Fold(Graph& graph, Node& conv, const ChannelAffine& affine) {
+  if (conv.program_begin >= 0 || !IsConstantF32(graph, conv.src[1])) return false;
+  const bool has_bias = conv.src.size() > 2 && conv.src[2] != kNoValue;
+  if (has_bias && !IsConstantF32(graph, conv.src[2])) return false;
+  const HostTensor& weights = *graph.value(conv.src[1]).constant;
+  const auto channels = static_cast<int64_t>(affine.scale.size());
+  if (channels == 0 || weights.desc.dims[0] != channels) return false;
+  if (has_bias && graph.value(conv.src[2]).constant->desc.NumElements() != channels) return false;
+  const int64_t per_channel = weights.desc.NumElements() / channels;
+  const std::string name = graph.value(conv.src[1]).name;
+  const ValueId scaled = MapConstant(graph, conv.src[1], StrCat(name, "/scaled"), [&](int64_t i, double w) {
+    return w * affine.scale[static_cast<size_t>(i / per_channel)];
+  });
+  void* data = nullptr;
+  const std::shared_ptr<HostTensor> bias = AllocateConstant(DataType::kF32, {channels}, &data);
+  if (scaled == kNoValue || bias == nullptr) return false;
+  for (int64_t c = 0; c < channels; ++c) {
+    const auto i = static_cast<size_t>(c);
+    const double old = has_bias ? LoadRaw<float>(graph.value(conv.src[2]).constant->data, c) : 0;
+    StoreRaw(data, c, static_cast<float>(old * affine.scale[i] + affine.shift[i]));
+  }
+  conv.src.resize(3);
+  conv.src[1] = scaled;
+  conv.src[2] = graph.AddConstant(StrCat(name, "/bias"), *bias);
+  return true;
+}
+
+}  // namespace
+
+Status FoldBatchNormIntoConv(Graph& graph) {
+  Uses uses(graph);
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    Node& norm = graph.nodes[n];
+    const std::optional<ChannelAffine> affine = AffineOf(graph, norm);
+    if (!affine) continue;
+    const int p = uses.Producer(norm.src[0]);
+    if (p < 0 || uses.OnlyReader(norm.src[0]) != static_cast<int>(n)) continue;
+    Node& conv = graph.nodes[static_cast<size_t>(p)];
+    if (!IsOp(conv, "Conv") || !Fold(graph, conv, *affine)) continue;
+    AppendNames(&conv, norm);
+    conv.dst[0] = norm.dst[0];
+    uses.producer[static_cast<size_t>(norm.dst[0])] = p;
+    norm.op = nullptr;
+  }
+  EraseRemoved(graph);
+  return RemoveDeadNodes(graph);
+}
+
+}  // namespace moka

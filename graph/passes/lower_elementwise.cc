@@ -1,0 +1,99 @@
+#include <algorithm>
+
+#include "graph/constants.h"
+#include "graph/passes/batch_norm.h"
+#include "graph/passes/passes.h"
+#include "graph/passes/rewrite.h"
+#include "ops/element.h"
+#include "ops/micro_builder.h"
+
+namespace moka {
+namespace {
+
+bool AllF32(const Graph& graph, const Node& node) {
+  const auto f32 = [&](ValueId id) { return id == kNoValue || graph.value(id).tensor.type == DataType::kF32; };
+  return std::all_of(node.src.begin(), node.src.end(), f32) && f32(node.dst[0]);
+}
+
+// One constant per channel, shaped to broadcast along dimension 1 of a tensor of this rank.
+ValueId ChannelConstant(Graph& graph, std::string name, const std::vector<double>& values, int rank) {
+  Shape shape(static_cast<size_t>(rank - 1), 1);
+  shape[0] = static_cast<int64_t>(values.size());
+  void* data = nullptr;
+  const std::shared_ptr<HostTensor> tensor = AllocateConstant(DataType::kF32, shape, &data);
+  if (tensor == nullptr) return kNoValue;
+  for (size_t c = 0; c < values.size(); ++c) StoreRaw(data, static_cast<int64_t>(c), static_cast<float>(values[c]));
+  return graph.AddConstant(std::move(name), *tensor);
+}
+
+void BecomeElementwise(Node& node, std::vector<ValueId> sources, const MicroProgram& program) {
+  if (node.fused.empty()) node.fused.push_back(node.name);
+  node.op = FindOp("moka", "Elementwise");
+  node.attrs = {};
+  node.src = std::move(sources);
+  node.program = program;
+  node.program_begin = 0;
+}
+
+// Scalars that do not decide the rank of the result become constants of the program.
+bool IsProgramConstant(const Graph& graph, const Node& node, ValueId id, float* scalar) {
+  if (!IsScalarF32(graph.value(id), scalar)) return false;
+  const int rank = graph.value(id).tensor.rank();
+  return std::any_of(node.src.begin(), node.src.end(), [&](ValueId other) {
+    float ignored = 0;
+    return other != kNoValue && graph.value(other).tensor.rank() >= rank && !IsScalarF32(graph.value(other), &ignored);
+  });
+}
+
+bool LowerOperator(Graph& graph, Node& node) {
+  if (node.op->lower == nullptr || !AllF32(graph, node)) return false;
+  MicroBuilder builder;
+  std::vector<ValueId> sources;
+  std::vector<uint8_t> codes;
+  for (const ValueId id : node.src) {
+    float scalar = 0;
+    const auto known = std::find(sources.begin(), sources.end(), id);
+    if (id == kNoValue) {
+      codes.push_back(0);
+    } else if (known != sources.end()) {
+      codes.push_back(MicroSource(static_cast<int>(known - sources.begin())));
+    } else if (IsProgramConstant(graph, node, id, &scalar)) {
+      codes.push_back(builder.Constant(scalar));
+    } else {
+      codes.push_back(builder.AddSource());
+      sources.push_back(id);
+    }
+  }
+  if (!builder.ok() || sources.empty()) return false;
+  builder.MapSources(codes.data(), static_cast<int>(codes.size()));
+  const SymbolicCall call(graph, node);
+  MicroProgram program;
+  if (!node.op->lower(call.call(), builder) || !builder.Finish(&program) || program.empty()) return false;
+  BecomeElementwise(node, std::move(sources), program);
+  return true;
+}
+
+void LowerBatchNorm(Graph& graph, Node& node) {
+  const std::optional<ChannelAffine> affine = AffineOf(graph, node);
+  if (!affine || !AllF32(graph, node)) return;
+  const int rank = graph.value(node.src[0]).tensor.rank();
+  const ValueId scale = ChannelConstant(graph, StrCat(node.name, "/scale"), affine->scale, rank);
+  const ValueId shift = ChannelConstant(graph, StrCat(node.name, "/shift"), affine->shift, rank);
+  if (scale == kNoValue || shift == kNoValue) return;
+  MicroBuilder builder;
+  const uint8_t x = builder.AddSource(), a = builder.AddSource(), b = builder.AddSource();
+  builder.SetResult(builder.Emit(MicroOp::kMulAdd, x, a, b));
+  MicroProgram program;
+  if (builder.Finish(&program)) BecomeElementwise(node, {node.src[0], scale, shift}, program);
+}
+
+}  // namespace
+
+Status LowerElementwise(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    if (!LowerOperator(graph, node)) LowerBatchNorm(graph, node);
+  }
+  return Status();
+}
+
+}  // namespace moka

@@ -1,0 +1,31 @@
+#include "graph/passes/passes.h"
+
+namespace moka {
+
+std::span<const Pass> Passes() {
+  static constexpr Pass kPasses[] = {
+      {"fold constants", FoldConstants},
+      {"remove dead nodes", RemoveDeadNodes},
+      {"remove no-ops", RemoveNoOps},
+      {"merge common nodes", MergeCommonNodes},
+      {"merge transposes", MergeTransposes},
+      {"fold pad into conv", FoldPadIntoConv},
+      {"fold batch norm into conv", FoldBatchNormIntoConv},
+      {"lower elementwise", LowerElementwise},
+      {"fuse elementwise", FuseElementwise},
+      {"fuse epilogues", FuseEpilogues},
+      {"remove dead nodes again", RemoveDeadNodes},
+      {"materialize constant outputs", MaterializeConstantOutputs},
+      {"choose layouts", ChooseLayouts},
+  };
+  return kPasses;
+}
+
+Status Optimize(Graph& graph) {
+  for (const Pass& pass : Passes()) {
+    if (Status status = pass.run(graph); !status.ok()) return status.WithContext(pass.name);
+  }
+  return Status();
+}
+
+}  // namespace moka

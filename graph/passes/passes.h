@@ -1,0 +1,37 @@
+// Rewriting a graph, once per model, for all shapes. Each pass is one file and one function; it leaves the graph valid
+// (sorted, every value inferred) and does nothing when it is run again.
+#ifndef MOKA_GRAPH_PASSES_PASSES_H_
+#define MOKA_GRAPH_PASSES_PASSES_H_
+
+#include <span>
+
+#include "graph/graph.h"
+
+namespace moka {
+
+// graph.outputs stay what they are: a value that is asked for is never fused away.
+Status FoldConstants(Graph& graph);               // computes what depends on constants only
+Status RemoveDeadNodes(Graph& graph);             // nodes that no output needs
+Status RemoveNoOps(Graph& graph);                 // Identity, Reshape to the same shape, Cast to the same type ...
+Status MergeCommonNodes(Graph& graph);            // equal operators on equal operands
+Status MergeTransposes(Graph& graph);             // Transpose of Transpose
+Status FoldPadIntoConv(Graph& graph);             // zero padding before Conv
+Status FoldBatchNormIntoConv(Graph& graph);       // into weights and bias
+Status LowerElementwise(Graph& graph);            // f32 elementwise operators become moka.Elementwise
+Status FuseElementwise(Graph& graph);             // chains of moka.Elementwise become one
+Status FuseEpilogues(Graph& graph);               // moka.Elementwise after Conv, Gemm, MatMul becomes its epilogue
+Status MaterializeConstantOutputs(Graph& graph);  // an output that is a constant becomes a copy of it
+Status ChooseLayouts(Graph& graph);               // Value::format, and moka.Copy where formats meet
+
+struct Pass {
+  const char* name;
+  Status (*run)(Graph&);
+};
+// All passes in the order in which Optimize runs them.
+std::span<const Pass> Passes();
+// Runs them on a graph that InferShapes inferred in full.
+Status Optimize(Graph& graph);
+
+}  // namespace moka
+
+#endif  // MOKA_GRAPH_PASSES_PASSES_H_
