@@ -17,7 +17,7 @@ Status InferBatchNorm(InferContext& ctx) {
   bool training = false;
   MOKA_RETURN_IF_ERROR(ReadFlag(*ctx.attrs, "training_mode", false, &training));
   if (training) return Unsupported("attribute 'training_mode' is 1: moka runs networks, it does not train them");
-  if (ctx.dst.size() > 1) return InvalidArgument("dst 1: running statistics exist only with training_mode = 1");
+  if (ctx.dst.size() > 1) return InvalidModel("dst 1: running statistics exist only with training_mode = 1");
   const SymbolicTensor& x = *ctx.src[0];
   static constexpr const char* kNames[] = {"", "scale", "B", "input_mean", "input_var"};
   for (size_t i = 1; i < 5; ++i) {

@@ -26,6 +26,7 @@ Status InferConcat(InferContext& ctx) {
   const size_t axis = static_cast<size_t>(params.axis);
   std::vector<Dim> dims = first.dims;
   for (size_t i = 1; i < ctx.src.size(); ++i) {
+    if (!ctx.has_src(i)) return InvalidModel("src ", i, " is missing");
     MOKA_RETURN_IF_ERROR(CheckSameType(ctx, i, 0));
     MOKA_RETURN_IF_ERROR(CheckRank(ctx, i, first.rank(), first.rank()));
     for (size_t d = 0; d < dims.size(); ++d) {
@@ -62,7 +63,7 @@ Status ConcatReference(const ReferenceCall& reference) {
 }  // namespace
 
 Result<ConcatParams> ConcatParams::From(const Attributes& attrs, int rank) {
-  if (!attrs.Has("axis")) return InvalidArgument("attribute 'axis' is missing");
+  if (!attrs.Has("axis")) return InvalidModel("attribute 'axis' is missing");
   int64_t axis = 0;
   MOKA_RETURN_IF_ERROR(ReadInt(attrs, "axis", 0, &axis));
   ConcatParams params;

@@ -11,7 +11,7 @@ namespace {
 
 Status ReadGroup(const Attributes& attrs, int64_t* group) {
   MOKA_RETURN_IF_ERROR(ReadInt(attrs, "group", 1, group));
-  if (*group < 1) return InvalidArgument("attribute 'group' is ", *group, ", expected at least 1");
+  if (*group < 1) return InvalidModel("attribute 'group' is ", *group, ", expected at least 1");
   return Status();
 }
 
@@ -29,7 +29,7 @@ Status CheckChannels(InferContext& ctx, int64_t group) {
   const SymbolicTensor& x = *ctx.src[0];
   const SymbolicTensor& w = *ctx.src[1];
   if (w.dims[0].is_constant() && w.dims[0].constant() % group != 0) {
-    return InvalidArgument("src 1: ", w.dims[0].constant(), " output channels do not divide into group = ", group);
+    return InvalidModel("src 1: ", w.dims[0].constant(), " output channels do not divide into group = ", group);
   }
   return RequireEqual(ctx, x.dims[1], w.dims[1] * Dim(group), "channels of src 0 and group * dimension 1 of src 1");
 }

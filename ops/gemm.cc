@@ -39,8 +39,8 @@ Status InferGemm(InferContext& ctx) {
   MOKA_ASSIGN_OR_RETURN(const std::vector<Dim> dims, BroadcastDims(ctx, ctx.dst[0].dims, ctx.src[2]->dims));
   for (size_t i = 0; i < 2; ++i) {
     if (dims[i] == ctx.dst[0].dims[i] || !dims[i].is_constant() || !ctx.dst[0].dims[i].is_constant()) continue;
-    return InvalidArgument("src 2: dimension ", dims[i].constant(), " does not broadcast to ",
-                           ctx.dst[0].dims[i].constant());
+    return InvalidModel("src 2: dimension ", dims[i].constant(), " does not broadcast to ",
+                        ctx.dst[0].dims[i].constant());
   }
   return Status();
 }

@@ -19,7 +19,7 @@ Status ReadMode(const Attributes& attrs, PadMode* mode) {
   static constexpr std::string_view kNames[] = {"constant", "reflect", "edge", "wrap"};
   const auto* found = std::find(std::begin(kNames), std::end(kNames), text);
   if (found == std::end(kNames)) {
-    return InvalidArgument("attribute 'mode' is '", text, "', expected constant, reflect, edge or wrap");
+    return InvalidModel("attribute 'mode' is '", text, "', expected constant, reflect, edge or wrap");
   }
   *mode = static_cast<PadMode>(found - std::begin(kNames));
   return Status();
@@ -31,7 +31,7 @@ Status ReadAxes(const IntList& axes, int rank, size_t pads, std::array<int, kMax
   MOKA_RETURN_IF_ERROR(ResolveAxes(axes.span(), rank, "src 3 (axes)", &mask));
   *count = axes.present ? axes.size : rank;
   if (pads != 2 * static_cast<size_t>(*count)) {
-    return InvalidArgument("src 1 (pads) has ", pads, " elements, expected two for each of ", *count, " axes");
+    return InvalidModel("src 1 (pads) has ", pads, " elements, expected two for each of ", *count, " axes");
   }
   for (int i = 0; i < *count; ++i) {
     const int64_t axis = axes.present ? axes[i] : i;
@@ -43,9 +43,9 @@ Status ReadAxes(const IntList& axes, int rank, size_t pads, std::array<int, kMax
 Status CheckPadded(const Dim& before, const Dim& after, size_t axis, PadMode mode) {
   if (!after.is_constant()) return Status();
   if (after.constant() < 0)
-    return InvalidArgument("src 1 (pads) leave ", after.constant(), " elements of dimension ", axis);
+    return InvalidModel("src 1 (pads) leave ", after.constant(), " elements of dimension ", axis);
   if (mode != PadMode::kConstant && before == Dim(0) && after.constant() > 0) {
-    return InvalidArgument("dimension ", axis, " of src 0 is empty: nothing to repeat");
+    return InvalidModel("dimension ", axis, " of src 0 is empty: nothing to repeat");
   }
   return Status();
 }

@@ -14,13 +14,12 @@ Status ReadScalar(const Attributes& attrs, std::string_view name, T* value) {
     *value = *typed;
     return Status();
   }
-  return InvalidArgument("attribute '", name, "' has the wrong type");
+  return InvalidModel("attribute '", name, "' has the wrong type");
 }
 
 Status Fill(std::span<const int64_t> values, std::string_view name, IntList* list) {
   if (values.size() > list->values.size()) {
-    return InvalidArgument("'", name, "' has ", values.size(), " elements, at most ", list->values.size(),
-                           " make sense");
+    return InvalidModel("'", name, "' has ", values.size(), " elements, at most ", list->values.size(), " make sense");
   }
   std::copy(values.begin(), values.end(), list->values.begin());
   list->size = static_cast<int>(values.size());
@@ -36,7 +35,7 @@ Status ReadInts(const Attributes& attrs, std::string_view name, IntList* list) {
   const AttributeValue* found = attrs.Find(name);
   if (found == nullptr) return Status();
   const auto* values = std::get_if<std::vector<int64_t>>(found);
-  if (values == nullptr) return InvalidArgument("attribute '", name, "' is not a list of integers");
+  if (values == nullptr) return InvalidModel("attribute '", name, "' is not a list of integers");
   return Fill(*values, name, list);
 }
 
@@ -62,7 +61,7 @@ Status ReadString(const Attributes& attrs, std::string_view name, std::string_vi
   const AttributeValue* found = attrs.Find(name);
   if (found == nullptr) return Status();
   const auto* text = std::get_if<std::string>(found);
-  if (text == nullptr) return InvalidArgument("attribute '", name, "' is not a string");
+  if (text == nullptr) return InvalidModel("attribute '", name, "' is not a string");
   *value = *text;
   return Status();
 }
@@ -74,8 +73,7 @@ Status ReadInts(const OpCall& call, int i, std::string_view operand, IntList* li
   if (tensor == nullptr) return Unsupported("src ", i, " (", operand, ") must be known when the plan is made");
   const int64_t count = tensor->desc.NumElements();
   if (tensor->desc.rank > 1 || count > static_cast<int64_t>(list->values.size())) {
-    return InvalidArgument("src ", i, " (", operand, "): shape ", ToString(tensor->desc.shape()),
-                           " is not a short list");
+    return InvalidModel("src ", i, " (", operand, "): shape ", ToString(tensor->desc.shape()), " is not a short list");
   }
   for (int64_t k = 0; k < count; ++k) list->values[static_cast<size_t>(k)] = IntAt(*tensor, k);
   list->size = static_cast<int>(count);
@@ -97,7 +95,7 @@ Status ResolveAxes(std::span<const int64_t> axes, int rank, std::string_view wha
   for (const int64_t axis : axes) {
     MOKA_ASSIGN_OR_RETURN(const int resolved, NormalizeAxis(axis, rank, what));
     const uint32_t bit = uint32_t{1} << resolved;
-    if ((*mask & bit) != 0) return InvalidArgument(what, " name axis ", resolved, " twice");
+    if ((*mask & bit) != 0) return InvalidModel(what, " name axis ", resolved, " twice");
     *mask |= bit;
   }
   return Status();

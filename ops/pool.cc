@@ -30,8 +30,8 @@ Status InferWindow(InferContext& ctx) {
   for (size_t i = 0; i < static_cast<size_t>(window.window.rank); ++i) {
     const int64_t span = window.window.Span(static_cast<int>(i));
     if (window.window.pads_begin[i] >= span || window.window.pads_end[i] >= span) {
-      return InvalidArgument("attribute 'pads' along spatial dimension ", i,
-                             " is not smaller than the window's span of ", span);
+      return InvalidModel("attribute 'pads' along spatial dimension ", i, " is not smaller than the window's span of ",
+                          span);
     }
   }
   SymbolicTensor& y = ctx.dst[0];
@@ -48,7 +48,7 @@ Status InferMaxPool(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, {DataType::kF32, DataType::kF64, DataType::kI8, DataType::kU8}));
   int64_t order = 0;
   MOKA_RETURN_IF_ERROR(ReadInt(*ctx.attrs, "storage_order", 0, &order));
-  if (order != 0 && order != 1) return InvalidArgument("attribute 'storage_order' is ", order, ", expected 0 or 1");
+  if (order != 0 && order != 1) return InvalidModel("attribute 'storage_order' is ", order, ", expected 0 or 1");
   MOKA_RETURN_IF_ERROR(InferWindow(ctx));
   if (ctx.dst.size() > 1) {
     ctx.dst[1].type = DataType::kI64;

@@ -44,10 +44,10 @@ Status ResolveUnknown(InferContext& ctx, std::vector<Dim>* dims, size_t unknown)
   std::vector<Dim> known = *dims;
   known.erase(known.begin() + static_cast<std::ptrdiff_t>(unknown));
   const auto [left, divisor] = Quotient(ctx.src[0]->dims, known);
-  if (Is(divisor, 0)) return InvalidArgument("src 1 (shape): -1 beside a dimension of 0 has no single answer");
+  if (Is(divisor, 0)) return InvalidModel("src 1 (shape): -1 beside a dimension of 0 has no single answer");
   if (left.is_constant() && divisor.is_constant() && left.constant() % divisor.constant() != 0) {
-    return InvalidArgument("src 1 (shape): ", left.constant(), " elements do not divide into rows of ",
-                           divisor.constant());
+    return InvalidModel("src 1 (shape): ", left.constant(), " elements do not divide into rows of ",
+                        divisor.constant());
   }
   (*dims)[unknown] = Dim::FloorDiv(left, divisor);
   return RequireEqual(ctx, left, (*dims)[unknown] * divisor, "elements of src 0 and of src 1 (shape)");
@@ -63,13 +63,13 @@ Status InferReshape(InferContext& ctx) {
   std::optional<size_t> unknown;
   for (size_t i = 0; i < dims.size(); ++i) {
     if (Is(dims[i], 0) && !allow_zero) {
-      if (i >= x.dims.size()) return InvalidArgument("src 1 (shape): 0 at ", i, " copies no dimension of src 0");
+      if (i >= x.dims.size()) return InvalidModel("src 1 (shape): 0 at ", i, " copies no dimension of src 0");
       dims[i] = x.dims[i];
     } else if (Is(dims[i], -1)) {
-      if (unknown) return InvalidArgument("src 1 (shape): more than one -1");
+      if (unknown) return InvalidModel("src 1 (shape): more than one -1");
       unknown = i;
     } else if (dims[i].is_constant() && dims[i].constant() < 0) {
-      return InvalidArgument("src 1 (shape): dimension of ", dims[i].constant());
+      return InvalidModel("src 1 (shape): dimension of ", dims[i].constant());
     }
   }
   if (unknown) {
@@ -87,7 +87,7 @@ Status InferFlatten(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(ReadInt(*ctx.attrs, "axis", 1, &axis));
   const int64_t rank = static_cast<int64_t>(dims.size());
   if (axis < -rank || axis > rank) {
-    return InvalidArgument("attribute 'axis' is ", axis, ", expected ", -rank, " to ", rank);
+    return InvalidModel("attribute 'axis' is ", axis, ", expected ", -rank, " to ", rank);
   }
   const std::span<const Dim> all(dims);
   const size_t split = static_cast<size_t>(axis < 0 ? axis + rank : axis);

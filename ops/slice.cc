@@ -21,9 +21,9 @@ int64_t Near(int64_t value, int64_t limit) { return std::clamp(value, -limit, li
 // Which dimension entry i of starts, ends and steps speaks of; without axes the first ones.
 Status ReadAxes(const IntList& axes, int count, int rank, std::array<int, kMaxRank>* resolved) {
   if (axes.present && axes.size != count) {
-    return InvalidArgument("src 3 (axes) has ", axes.size, " elements, src 1 (starts) has ", count);
+    return InvalidModel("src 3 (axes) has ", axes.size, " elements, src 1 (starts) has ", count);
   }
-  if (count > rank) return InvalidArgument("src 1 (starts) has ", count, " elements, src 0 has rank ", rank);
+  if (count > rank) return InvalidModel("src 1 (starts) has ", count, " elements, src 0 has rank ", rank);
   uint32_t mask = 0;
   MOKA_RETURN_IF_ERROR(ResolveAxes(axes.span(), rank, "src 3 (axes)", &mask));
   for (int i = 0; i < count; ++i) {
@@ -36,10 +36,10 @@ Status ReadAxes(const IntList& axes, int count, int rank, std::array<int, kMaxRa
 Status CheckSteps(const IntList& steps, int count) {
   if (!steps.present) return Status();
   if (steps.size != count) {
-    return InvalidArgument("src 4 (steps) has ", steps.size, " elements, src 1 (starts) has ", count);
+    return InvalidModel("src 4 (steps) has ", steps.size, " elements, src 1 (starts) has ", count);
   }
   for (const int64_t step : steps.span()) {
-    if (step == 0) return InvalidArgument("src 4 (steps) has a step of 0");
+    if (step == 0) return InvalidModel("src 4 (steps) has a step of 0");
   }
   return Status();
 }
@@ -100,7 +100,7 @@ Status InferSlice(InferContext& ctx) {
   MOKA_ASSIGN_OR_RETURN(const std::vector<Dim> starts, ctx.Elements(1));
   MOKA_ASSIGN_OR_RETURN(const std::vector<Dim> ends, ctx.Elements(2));
   if (starts.size() != ends.size()) {
-    return InvalidArgument("src 1 (starts) has ", starts.size(), " elements, src 2 (ends) has ", ends.size());
+    return InvalidModel("src 1 (starts) has ", starts.size(), " elements, src 2 (ends) has ", ends.size());
   }
   IntList axes, steps;
   MOKA_RETURN_IF_ERROR(ReadInts(ctx, 3, "axes", &axes));

@@ -15,12 +15,12 @@ Status GivenSizes(InferContext& ctx, const Dim& whole, std::vector<Dim>* sizes) 
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 1, 1, 1));
   MOKA_ASSIGN_OR_RETURN(*sizes, ctx.Elements(1));
   if (sizes->size() != ctx.dst.size()) {
-    return InvalidArgument("src 1 (split) has ", sizes->size(), " elements, the node has ", ctx.dst.size(), " results");
+    return InvalidModel("src 1 (split) has ", sizes->size(), " elements, the node has ", ctx.dst.size(), " results");
   }
   Dim sum = 0;
   for (const Dim& size : *sizes) {
     if (size.is_constant() && size.constant() < 0) {
-      return InvalidArgument("src 1 (split): size of ", size.constant());
+      return InvalidModel("src 1 (split): size of ", size.constant());
     }
     sum = sum + size;
   }
@@ -32,13 +32,13 @@ Status EqualSizes(InferContext& ctx, const Dim& whole, std::vector<Dim>* sizes) 
   const int64_t results = static_cast<int64_t>(ctx.dst.size());
   MOKA_RETURN_IF_ERROR(ReadInt(*ctx.attrs, "num_outputs", results, &count));
   if (count != results) {
-    return InvalidArgument("attribute 'num_outputs' is ", count, ", the node has ", results, " results");
+    return InvalidModel("attribute 'num_outputs' is ", count, ", the node has ", results, " results");
   }
   const Dim part = Dim::CeilDiv(whole, count);
   const Dim last = whole - part * Dim(count - 1);
   if (last.is_constant() && last.constant() < 0) {
-    return InvalidArgument("attribute 'num_outputs': ", count, " parts of ", part.constant(),
-                           " exceed the dimension of ", whole.constant());
+    return InvalidModel("attribute 'num_outputs': ", count, " parts of ", part.constant(), " exceed the dimension of ",
+                        whole.constant());
   }
   sizes->assign(ctx.dst.size(), part);
   sizes->back() = last;
@@ -66,7 +66,7 @@ Status InferSplit(InferContext& ctx) {
   std::vector<Dim> sizes;
   if (ctx.has_src(1)) {
     if (ctx.attrs->Has("num_outputs")) {
-      return InvalidArgument("attribute 'num_outputs' and src 1 (split) exclude each other");
+      return InvalidModel("attribute 'num_outputs' and src 1 (split) exclude each other");
     }
     MOKA_RETURN_IF_ERROR(GivenSizes(ctx, x.dims[axis], &sizes));
   } else {

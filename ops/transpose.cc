@@ -46,12 +46,12 @@ Result<TransposeParams> TransposeParams::From(const Attributes& attrs, int rank)
   for (int i = 0; i < rank && !perm.present; ++i) params.perm[static_cast<size_t>(i)] = rank - 1 - i;
   if (!perm.present) return params;
   if (perm.size != rank) {
-    return InvalidArgument("attribute 'perm' has ", perm.size, " elements, src 0 has rank ", rank);
+    return InvalidModel("attribute 'perm' has ", perm.size, " elements, src 0 has rank ", rank);
   }
   uint32_t seen = 0;
   for (int i = 0; i < rank; ++i) {
     if (perm[i] < 0 || perm[i] >= rank || (seen >> perm[i] & 1) != 0) {
-      return InvalidArgument("attribute 'perm' is no permutation: element ", i, " is ", perm[i]);
+      return InvalidModel("attribute 'perm' is no permutation: element ", i, " is ", perm[i]);
     }
     seen |= uint32_t{1} << perm[i];
     params.perm[static_cast<size_t>(i)] = static_cast<int>(perm[i]);

@@ -16,12 +16,12 @@ Status ReadList(const Attributes& attrs, std::string_view name, int expected, in
   MOKA_RETURN_IF_ERROR(ReadInts(attrs, name, list));
   if (!list->present) return Status();
   if (list->size != expected) {
-    return InvalidArgument("attribute '", name, "' has ", list->size, " elements, expected ", expected);
+    return InvalidModel("attribute '", name, "' has ", list->size, " elements, expected ", expected);
   }
   for (const int64_t value : list->span()) {
     if (value < smallest || value > kLargest) {
-      return InvalidArgument("attribute '", name, "' has an element of ", value, ", expected ", smallest, " to ",
-                             kLargest);
+      return InvalidModel("attribute '", name, "' has an element of ", value, ", expected ", smallest, " to ",
+                          kLargest);
     }
   }
   return Status();
@@ -44,7 +44,7 @@ Status ReadAutoPad(const Attributes& attrs, AutoPad* auto_pad) {
       return Status();
     }
   }
-  return InvalidArgument("attribute 'auto_pad' is '", text, "', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID");
+  return InvalidModel("attribute 'auto_pad' is '", text, "', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID");
 }
 
 void CopyTo(const IntList& list, int rank, std::array<int64_t, kMaxSpatial>* values) {
@@ -90,15 +90,15 @@ Status WindowAttributes::Read(const Attributes& attrs, int spatial_rank, const i
   MOKA_RETURN_IF_ERROR(ReadList(attrs, "pads", 2 * spatial_rank, 0, &pads));
   MOKA_RETURN_IF_ERROR(ReadAutoPad(attrs, &window->auto_pad));
   MOKA_RETURN_IF_ERROR(ReadFlag(attrs, "ceil_mode", false, &window->ceil_mode));
-  if (!kernel_shape.present && kernel == nullptr) return InvalidArgument("attribute 'kernel_shape' is missing");
+  if (!kernel_shape.present && kernel == nullptr) return InvalidModel("attribute 'kernel_shape' is missing");
   CopyTo(kernel_shape, spatial_rank, &w.kernel);
   for (int i = 0; kernel != nullptr && i < spatial_rank; ++i) {
     if (kernel_shape.present && kernel_shape[i] != kernel[i]) {
-      return InvalidArgument("attribute 'kernel_shape' has ", kernel_shape[i], " along spatial dimension ", i,
-                             ", the weights have ", kernel[i]);
+      return InvalidModel("attribute 'kernel_shape' has ", kernel_shape[i], " along spatial dimension ", i,
+                          ", the weights have ", kernel[i]);
     }
     if (kernel[i] < 1 || kernel[i] > kLargest) {
-      return InvalidArgument("src 1: kernel of ", kernel[i], " along spatial dimension ", i);
+      return InvalidModel("src 1: kernel of ", kernel[i], " along spatial dimension ", i);
     }
     w.kernel[static_cast<size_t>(i)] = kernel[i];
   }
@@ -118,8 +118,8 @@ Result<Dim> WindowAttributes::OutputDim(const Dim& input, int i) const {
   const int64_t span = window.Span(i), begin = window.pads_begin[k], end = window.pads_end[k];
   const Dim room = input + Dim(begin + end - span);
   if (room.is_constant() && room.constant() < 0) {
-    return InvalidArgument("along spatial dimension ", i, " the window spans ", span, ", the padded input only ",
-                           room.constant() + span);
+    return InvalidModel("along spatial dimension ", i, " the window spans ", span, ", the padded input only ",
+                        room.constant() + span);
   }
   if (!ceil_mode) return Dim::FloorDiv(room, stride) + Dim(1);
   const Dim rounded_up = Dim::CeilDiv(room, stride) + Dim(1);
