@@ -54,10 +54,13 @@ void Launcher::Bind(int binding, Launch::Binding::Kind kind, int index, size_t o
   b.index = index;
   b.offset_param = static_cast<int32_t>(offset_at / 4);
   b.unit_bytes = unit_bytes;
+  bound_ |= uint32_t{1} << binding;
 }
 
-void Launcher::Unused(int binding, int like) {
-  launch_.bindings[static_cast<size_t>(binding)] = launch_.bindings[static_cast<size_t>(like)];
+void Launcher::BindRest(int like) {
+  for (int b = 0; b < launch_.num_bindings; ++b) {
+    if ((bound_ >> b & 1) == 0) launch_.bindings[static_cast<size_t>(b)] = launch_.bindings[static_cast<size_t>(like)];
+  }
 }
 
 void Launcher::Grid(const Profile& profile, int64_t items, int group) {

@@ -35,8 +35,8 @@ class Launcher {
   void Dst(int binding, int index, size_t offset_at, int unit_bytes = 4) {
     Bind(binding, Launch::Binding::kDst, index, offset_at, unit_bytes);
   }
-  // A buffer that this launch does not touch gets the operand of binding `like`: every binding needs one.
-  void Unused(int binding, int like);
+  // Buffers that this launch does not touch get the operand of binding `like`: every binding needs one.
+  void BindRest(int like);
   // One dimension of `items` items in groups of `group`, folded into two where the device limits its length.
   void Grid(const Profile& profile, int64_t items, int group);
 
@@ -46,6 +46,7 @@ class Launcher {
 
  private:
   Launch launch_;
+  uint32_t bound_ = 0;
 };
 
 // Microseconds for a kernel of so many operations and bytes, from fixed tables per class of device: `scalar` where it

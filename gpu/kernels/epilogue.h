@@ -15,7 +15,7 @@ SPEC(23, K7, 0)
 SPEC(24, BLOCK_MODES, 0) SPEC(25, ROW_DIMS, 1)
 
 #define BLOCK_MODE(block) ((BLOCK_MODES >> (2 * (block))) & 3)
-#define BLOCK(block) (ROW_DIMS - 1 + (block) * (2 + ROW_DIMS))
+#define BLOCK(block) (BLOCK_MODE(block) == 3 ? 0 : ROW_DIMS - 1 + (block) * (2 + ROW_DIMS))
 
 // Declares `at`: where row `row` starts in the operand of `block`.
 #define ROW_START(at, block, row) \
