@@ -111,6 +111,7 @@ Result<Plan> Bind(const BindRequest& request) {
   for (;;) {
     StepBuilder builder(request, shapes, node_device, why_not);
     builder.Build();
+    MOKA_RETURN_IF_ERROR(builder.status());
     if (builder.refused().empty()) {
       Draft& draft = builder.draft();
       if (request.strict) MOKA_RETURN_IF_ERROR(CheckStrict(request, draft.plan));

@@ -24,6 +24,7 @@ class ShapeBinder {
       for (ValueId id : node.dst) MOKA_RETURN_IF_ERROR(EvaluateValue(id));
     }
     for (ValueId id : graph_.outputs) MOKA_RETURN_IF_ERROR(EvaluateValue(id));
+    MOKA_RETURN_IF_ERROR(CheckConstraints(graph_, symbols_));
     return std::move(bound_);
   }
 

@@ -39,7 +39,7 @@ void StepBuilder::Build() {
   ReserveParts();
   for (size_t n = 0; n < graph_.nodes.size(); ++n) Process(static_cast<int>(n));
   if (!refused_.empty()) return;
-  for (size_t i = 0; i < graph_.outputs.size(); ++i) FinishOutput(static_cast<int>(i));
+  for (size_t i = 0; i < graph_.outputs.size() && status_.ok(); ++i) status_ = FinishOutput(static_cast<int>(i));
 }
 
 bool StepBuilder::NeedsNoStep(ValueId v) const {
@@ -50,7 +50,7 @@ void StepBuilder::Process(int n) {
   const Node& node = graph_.nodes[static_cast<size_t>(n)];
   if (std::all_of(node.dst.begin(), node.dst.end(), [this](ValueId v) { return NeedsNoStep(v); })) return;
   if (AssembleConcat(n)) return;
-  if (node.op->view != nullptr && MakeViews(n)) return;
+  if (MakeViews(n)) return;
   RunKernel(n);
 }
 

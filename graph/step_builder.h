@@ -28,6 +28,7 @@ class StepBuilder {
   // Goes on after a node that its device refused, so that all of them are known; the draft is then of no use.
   void Build();
   const std::vector<Refused>& refused() const { return refused_; }
+  const Status& status() const { return status_; }
   Draft& draft() { return draft_; }
 
  private:
@@ -76,7 +77,7 @@ class StepBuilder {
   bool PartsFit(int n) const;
   int ConcatRoot(ValueId v, int device);
   bool AssembleConcat(int n);
-  void FinishOutput(int index);
+  Status FinishOutput(int index);
 
   const Device& device(int d) const { return *request_.devices[static_cast<size_t>(d)]; }
   int alignment(int d) const { return device(d).limits().channel_alignment; }
@@ -92,6 +93,7 @@ class StepBuilder {
   int host_ = 0;  // the device that works in host memory
   Draft draft_;
   std::vector<Refused> refused_;
+  Status status_;
   std::vector<std::vector<int>> current_;    // [device][value]: its plan value there, -1: none yet
   std::vector<std::vector<int>> constants_;  // [device][value]: likewise for constants
   std::vector<int> producer_;                // node of each value

@@ -73,8 +73,16 @@ int StepBuilder::CopyToDense(ValueId v, int src, std::vector<Refusal>* refusals)
 bool StepBuilder::MakeViews(int n) {
   const Node& node = graph_.nodes[static_cast<size_t>(n)];
   const int d = node_device_[static_cast<size_t>(n)];
+  const bool is_copy = node.op == CopyOp() && node.program_begin < 0;
+  if (!is_copy && node.op->view == nullptr) return false;
   const int base = SourceOn(node.src[0], d);
   if (base < 0) return false;
+  if (is_copy) {  // between formats that are the same for this shape
+    const TensorDesc desc = plan_value(base).desc;
+    if (!SameLayout(desc, Dense(node.dst[0], d))) return false;
+    Current(node.dst[0], d) = NewAlias(node.dst[0], PlanValue::kView, base, desc, 0);
+    return true;
+  }
   std::vector<TensorDesc> src(node.src.size()), dst(node.dst.size());
   std::vector<const HostTensor*> constants(node.src.size(), nullptr);
   for (size_t i = 0; i < src.size(); ++i) {
@@ -252,10 +260,10 @@ bool StepBuilder::AssembleConcat(int n) {
 }
 
 // Brings output `index` to the caller's memory, or to a dense value on the device that is then downloaded.
-void StepBuilder::FinishOutput(int index) {
+Status StepBuilder::FinishOutput(int index) {
   const ValueId v = graph_.outputs[static_cast<size_t>(index)];
   const std::string& name = graph_.value(v).name;
-  if (shape(v).NumElements() == 0) return;
+  if (shape(v).NumElements() == 0) return {};
   const int other = 1 - host_;
   const bool on_device = request_.devices.size() > 1 && contents(v) == nullptr &&
                          input_of_[static_cast<size_t>(v)] < 0 && Current(v, other) >= 0 &&
@@ -272,7 +280,7 @@ void StepBuilder::FinishOutput(int index) {
     }
     if (ready) {
       draft_.transfers.push_back({src, -1, -1, index, shape(v).ExtentBytes()});
-      return;
+      return {};
     }
   }
   const int src = SourceOn(v, host_);
@@ -283,8 +291,11 @@ void StepBuilder::FinishOutput(int index) {
   }
   const PlanSlot& slot = draft_.plan.slots[plan_value(root).slot];
   const bool there = slot.kind == PlanSlot::kOutput && slot.index == index && offset == 0;
-  if (there && IsDense(plan_value(src).desc)) return;
-  EmitCopy(-1, name, src, OutputValue(v, index), nullptr);
+  if (there && IsDense(plan_value(src).desc)) return {};
+  std::vector<Refusal> refusals;
+  if (EmitCopy(-1, name, src, OutputValue(v, index), &refusals)) return {};
+  return Unsupported("output '", name, "' cannot be copied to the caller's memory",
+                     refusals.empty() ? "" : ": " + refusals[0].reason);
 }
 
 }  // namespace moka

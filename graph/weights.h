@@ -1,0 +1,59 @@
+// Constants on devices: as they are, or packed for a kernel. Made once for a model, whoever uses them.
+#ifndef MOKA_GRAPH_WEIGHTS_H_
+#define MOKA_GRAPH_WEIGHTS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "ops/device.h"
+
+namespace moka {
+
+// One constant on one device. Lives as long as a plan or a session holds it.
+struct Weight {
+  std::unique_ptr<Buffer> buffer;
+  uint64_t bytes = 0;
+  bool imported = false;              // in the file's own memory
+  std::shared_ptr<const void> owner;  // of imported memory
+};
+
+// Thread-safe. Equal contents (not only equal addresses) with equal formats share one Weight, so that graphs that were
+// optimised for different outputs share folded weights, too.
+class WeightStore {
+ public:
+  using Handle = std::shared_ptr<const Weight>;
+
+  // `tensor`, dense row-major, as `desc` (the same shape) on the device: imported where the device works in host memory
+  // and the bytes already lie so, else copied, with zeros in padding lanes.
+  Result<Handle> Place(Device& device, const HostTensor& tensor, const TensorDesc& desc);
+  Result<Handle> Pack(Device& device, const HostTensor& tensor, const PackSpec& spec);
+
+  struct Counts {
+    int64_t alive = 0;       // weights in use now
+    int64_t made = 0;        // placed or packed since the start
+    int64_t shared = 0;      // requests that found what they wanted
+    uint64_t bytes = 0;      // of those alive
+  };
+  Counts counts() const;
+
+ private:
+  std::string KeyOf(const Device& device, const HostTensor& tensor, const std::string& format);
+  Handle Find(const std::string& key);
+  void Keep(const std::string& key, const Handle& weight);
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const Weight>> weights_;
+  struct Digest {
+    std::weak_ptr<const void> owner;
+    uint64_t hash[2];
+  };
+  std::map<std::pair<const void*, uint64_t>, Digest> digests_;  // by address and size, while their owner lives
+  int64_t made_ = 0, shared_ = 0;
+};
+
+}  // namespace moka
+
+#endif  // MOKA_GRAPH_WEIGHTS_H_
