@@ -213,6 +213,7 @@ void StepBuilder::AttachPacks(PlanStep& step, const Node& node, const Choice& ch
     if (slot == 0) {
       slot = AddSlot(PlanSlot::kWeight, step.device, v, -1, spec.bytes);
       plan.slots.back().pack = static_cast<int>(plan.packs.size());
+      NameContents(plan.slots.back());
       plan.packs.push_back({v, step.device, spec});
     }
     step.step.src[static_cast<size_t>(spec.src)].desc = {};

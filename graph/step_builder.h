@@ -59,6 +59,7 @@ class StepBuilder {
   bool MadeByStep(int value) const;
   int Arrive(ValueId v, int device, const TensorDesc& desc, DraftTransfer transfer);
   int CrossTo(ValueId v, int device);
+  void NameContents(PlanSlot& slot);
   uint32_t AddSlot(PlanSlot::Kind kind, int device, ValueId v, int index, uint64_t bytes);
   TensorDesc ResultDesc(ValueId v, int device, bool part) const;
   int NewResult(ValueId v, int device, bool part);

@@ -45,18 +45,21 @@ uint32_t StepBuilder::AddSlot(PlanSlot::Kind kind, int d, ValueId v, int index, 
   return static_cast<uint32_t>(draft_.plan.slots.size()) - 1;
 }
 
+// Contents that the graph does not hold go into the plan.
+void StepBuilder::NameContents(PlanSlot& slot) {
+  if (graph_.value(slot.value).constant != nullptr) return;
+  slot.constant = static_cast<int>(draft_.plan.constants.size());
+  draft_.plan.constants.push_back(shapes_.contents[static_cast<size_t>(slot.value)]);
+}
+
 int StepBuilder::ConstantOn(ValueId v, int d) {
   int& id = constants_[static_cast<size_t>(d)][static_cast<size_t>(v)];
   if (id >= 0) return id;
   id = NewValue(v, d, Dense(v, d));
   PlanValue& value = plan_value(id);
   value.slot = AddSlot(PlanSlot::kWeight, d, v, -1, value.bytes);
-  PlanSlot& slot = draft_.plan.slots.back();
-  slot.desc = value.desc;
-  if (graph_.value(v).constant == nullptr) {
-    slot.constant = static_cast<int>(draft_.plan.constants.size());
-    draft_.plan.constants.push_back(shapes_.contents[static_cast<size_t>(v)]);
-  }
+  draft_.plan.slots.back().desc = value.desc;
+  NameContents(draft_.plan.slots.back());
   return id;
 }
 

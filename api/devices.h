@@ -1,0 +1,20 @@
+// The devices of this process, opened once, when first asked for.
+#ifndef MOKA_API_DEVICES_H_
+#define MOKA_API_DEVICES_H_
+
+#include <string>
+#include <vector>
+
+#include "ops/device.h"
+
+namespace moka {
+
+// Never closed: drivers may be gone before static objects are destroyed.
+const std::vector<Device*>& OpenDevices(std::vector<std::string>* notes = nullptr);
+
+// The devices of a session that asks for `name`: that one, and the CPU where it is another.
+Result<std::vector<Device*>> DevicesFor(const std::string& name);
+
+}  // namespace moka
+
+#endif  // MOKA_API_DEVICES_H_

@@ -1,0 +1,146 @@
+#include "graph/prepared_plan.h"
+
+#include "base/platform.h"
+#include "graph/bind.h"
+#include "graph/model_impl.h"
+#include "graph/verifier.h"
+
+namespace moka {
+namespace {
+
+// The plan keeps references to the specialisation, so its address names it while the plan lives.
+std::string KeyOf(const PlanRequest& request) {
+  std::string key;
+  const auto append = [&key](const auto& value) {
+    key.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  };
+  append(request.specialization.get());
+  for (Device* device : request.devices) append(device);
+  for (int workers : request.workers) append(workers);
+  append(request.strict);
+  append(request.verify);
+  for (const Shape& shape : request.inputs) {
+    append(shape.size());
+    for (int64_t dim : shape) append(dim);
+  }
+  return key;
+}
+
+Status CheckMemory(const Plan& plan, uint64_t limit) {
+  const PlanMemory memory = MemoryOf(plan);
+  if (limit == 0 || memory.total() <= limit) return {};
+  return OutOfMemory("the plan needs ", memory.total(), " bytes (weights ", memory.weights, ", packs ", memory.packs,
+                     ", arena with scratch ", memory.arenas, "); the memory limit is ", limit);
+}
+
+Status MakeWeights(PreparedPlan& prepared, WeightStore& store) {
+  const Plan& plan = prepared.plan;
+  const Graph& graph = prepared.specialization->graph;
+  prepared.weights.resize(plan.slots.size());
+  for (size_t s = 0; s < plan.slots.size(); ++s) {
+    const PlanSlot& slot = plan.slots[s];
+    if (slot.kind != PlanSlot::kWeight) continue;
+    Device& device = *prepared.devices[static_cast<size_t>(slot.device)];
+    const Value& value = graph.value(slot.value);
+    const HostTensor& tensor =
+        slot.constant >= 0 ? *plan.constants[static_cast<size_t>(slot.constant)] : *value.constant;
+    auto weight = slot.pack >= 0 ? store.Pack(device, tensor, plan.packs[static_cast<size_t>(slot.pack)].spec)
+                                 : store.Place(device, tensor, slot.desc);
+    if (!weight.ok()) return weight.status().WithContext(StrCat("constant '", value.name, "'"));
+    prepared.weights[s] = std::move(weight).value();
+  }
+  return {};
+}
+
+Status LinkSegments(PreparedPlan& prepared) {
+  const Plan& plan = prepared.plan;
+  std::vector<SlotInfo> slots;
+  for (const PlanSlot& slot : plan.slots) {
+    const bool callers = slot.kind == PlanSlot::kInput || slot.kind == PlanSlot::kOutput;
+    slots.push_back({callers ? SlotInfo::kHost : SlotInfo::kBuffer, slot.bytes});
+  }
+  for (const PlanSegment& segment : plan.segments) {
+    std::vector<Step> steps;
+    for (int s = segment.first; s < segment.first + segment.count; ++s) {
+      steps.push_back(plan.steps[static_cast<size_t>(s)].step);
+    }
+    const auto copies = [&plan](const std::vector<PlanTransfer>& transfers) {
+      std::vector<HostCopy> out;
+      for (const PlanTransfer& transfer : transfers) {
+        const PlanValue& value = plan.values[static_cast<size_t>(transfer.plan_value)];
+        out.push_back({value.slot, value.offset, transfer.bytes});
+      }
+      return out;
+    };
+    const std::vector<HostCopy> uploads = copies(segment.uploads), downloads = copies(segment.downloads);
+    LinkRequest request;
+    request.steps = steps;
+    request.slots = slots;
+    request.uploads = uploads;
+    request.downloads = downloads;
+    Device& device = *prepared.devices[static_cast<size_t>(segment.device)];
+    MOKA_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, device.Link(request));
+    prepared.programs.push_back(std::move(program));
+  }
+  return {};
+}
+
+}  // namespace
+
+PlanMemory MemoryOf(const Plan& plan) {
+  PlanMemory memory;
+  for (const PlanSlot& slot : plan.slots) {
+    if (slot.kind == PlanSlot::kWeight) (slot.pack >= 0 ? memory.packs : memory.weights) += slot.bytes;
+  }
+  for (uint64_t bytes : plan.arena_bytes) memory.arenas += bytes;
+  return memory;
+}
+
+Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& request, WeightStore& weights) {
+  auto prepared = std::make_shared<PreparedPlan>();
+  prepared->specialization = request.specialization;
+  prepared->devices = request.devices;
+  const double start = NowMicroseconds();
+  BindRequest bind;
+  bind.graph = &request.specialization->graph;
+  bind.inputs = request.inputs;
+  bind.devices = request.devices;
+  bind.workers = request.workers;
+  bind.strict = request.strict;
+  MOKA_ASSIGN_OR_RETURN(prepared->plan, Bind(bind));
+  if (request.verify) {
+    std::vector<Limits> limits;
+    for (Device* device : request.devices) limits.push_back(device->limits());
+    MOKA_RETURN_IF_ERROR(VerifyPlan(prepared->plan, limits, 0));
+  }
+  const double bound = NowMicroseconds();
+  MOKA_RETURN_IF_ERROR(CheckMemory(prepared->plan, request.memory_limit));
+  MOKA_RETURN_IF_ERROR(MakeWeights(*prepared, weights));
+  MOKA_RETURN_IF_ERROR(LinkSegments(*prepared));
+  prepared->bind_us = bound - start;
+  prepared->prepare_us = NowMicroseconds() - bound;
+  return std::shared_ptr<const PreparedPlan>(std::move(prepared));
+}
+
+Result<std::shared_ptr<const PreparedPlan>> PlanCache::Get(const PlanRequest& request, WeightStore& weights) {
+  const std::string key = KeyOf(request);
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(plans_, [](const auto& entry) { return entry.second.expired(); });
+    const auto it = plans_.find(key);
+    if (it != plans_.end()) {
+      if (std::shared_ptr<const PreparedPlan> plan = it->second.lock()) {
+        MOKA_RETURN_IF_ERROR(CheckMemory(plan->plan, request.memory_limit));
+        return plan;
+      }
+    }
+  }
+  // Outside of the lock: sessions that bind different shapes do not wait for each other. Of two that make the same
+  // plan at once, the later one's is kept; weights are shared anyhow.
+  MOKA_ASSIGN_OR_RETURN(std::shared_ptr<const PreparedPlan> plan, PreparePlan(request, weights));
+  const std::lock_guard lock(mutex_);
+  plans_[key] = plan;
+  return plan;
+}
+
+}  // namespace moka
