@@ -119,7 +119,8 @@ StridedCost CostOfStrided(const Graph& graph, const Node& node, ValueId src, Val
   if (IsOp(node, "Copy", "moka")) return {};
   const SymbolicTensor &from = graph.value(src).tensor, &to = graph.value(dst).tensor;
   if (from.type != DataType::kF32) return {};
-  const int64_t copy = std::min(CopyCost(graph, from), CopyCost(graph, to));
+  // Less than a copy of its own: the node is there anyway.
+  const int64_t copy = std::min(Elements(SampleShape(graph, from)), Elements(SampleShape(graph, to)));
   if (node.op->view != nullptr && src == node.src[0]) {
     const auto index = std::find(node.dst.begin(), node.dst.end(), dst) - node.dst.begin();
     return Split(CostOfView(graph, node, static_cast<int>(index), copy));

@@ -1,0 +1,371 @@
+#include "graph/passes/passes.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "tests/graph/graph_builder.h"
+#include "tests/graph/interpreter.h"
+
+namespace moka {
+namespace {
+
+void ExpectSameResults(const Graph& before, const Graph& after, const std::string& what) {
+  const std::vector<Tensor> inputs = RandomInputs(before, 3, 5);
+  const Result<std::vector<Tensor>> want = Interpret(before, inputs), got = Interpret(after, inputs);
+  ASSERT_TRUE(want.ok()) << what << ": " << want.status().message();
+  ASSERT_TRUE(got.ok()) << what << ": " << got.status().message();
+  ASSERT_EQ(want->size(), got->size());
+  for (size_t i = 0; i < want->size(); ++i) {
+    ASSERT_EQ((*want)[i].shape(), (*got)[i].shape()) << what;
+    ASSERT_EQ((*want)[i].type(), (*got)[i].type()) << what;
+    if ((*want)[i].type() != DataType::kF32) {
+      EXPECT_EQ(0, std::memcmp((*want)[i].data(), (*got)[i].data(), (*want)[i].bytes())) << what;
+      continue;
+    }
+    for (int64_t k = 0; k < (*want)[i].size(); ++k) {
+      const float a = (*want)[i].as<float>()[k], b = (*got)[i].as<float>()[k];
+      ASSERT_NEAR(a, b, 2e-5f * (1 + std::abs(a))) << what << ", output " << i << ", element " << k;
+    }
+  }
+}
+
+// After each pass alone the graph computes the same, is valid, and a second run of the pass changes nothing.
+Graph Optimized(const Graph& original) {
+  Graph graph = original;
+  for (const Pass& pass : Passes()) {
+    const Status status = pass.run(graph);
+    EXPECT_TRUE(status.ok()) << pass.name << ": " << status.message();
+    ExpectSameResults(original, graph, pass.name);
+    const size_t nodes = graph.nodes.size();
+    EXPECT_TRUE(pass.run(graph).ok()) << pass.name;
+    EXPECT_EQ(graph.nodes.size(), nodes) << pass.name << " is not idempotent";
+    const Status valid = SortAndCheck(graph);
+    EXPECT_TRUE(valid.ok()) << pass.name << ": " << valid.message();
+  }
+  return graph;
+}
+
+const Node& OnlyNode(const Graph& graph) {
+  EXPECT_EQ(graph.nodes.size(), 1u);
+  return graph.nodes[0];
+}
+
+TEST(Passes, FoldsConstantSubgraphs) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {2, 3});
+  const ValueId scale = b.Node("Exp", {b.Node("Add", {b.Weights({3}), b.Weights({3})})});
+  Graph graph = b.Finish({b.Node("Mul", {x, scale})});
+  ASSERT_TRUE(FoldConstants(graph).ok());
+  EXPECT_EQ(OnlyNode(graph).op->name, std::string("Mul"));
+}
+
+TEST(Passes, ShapeArithmeticDisappearsWithSymbolicDims) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {b.Symbol("n"), 6, 4});
+  const ValueId n = b.Node("Gather", {b.Node("Shape", {x}), b.Ints({0})}, {{"axis", int64_t{0}}});
+  const ValueId shape = b.Node("Concat", {n, b.Ints({-1})}, {{"axis", int64_t{0}}});
+  const Graph graph = b.Finish({b.Node("Relu", {b.Node("Reshape", {x, shape})})});
+  const Value& result = graph.value(graph.outputs[0]);
+  EXPECT_EQ(result.tensor.dims[0], Dim::Symbol(0));
+  EXPECT_EQ(result.tensor.dims[1], Dim(24));
+  ExpectSameResults(graph, graph, "interpreter");
+}
+
+TEST(Passes, ConstantOutputsBecomeCopies) {
+  GraphBuilder b;
+  b.Input("x", {2, 3});
+  const ValueId y = b.Node("Add", {b.Weights({4}), b.Weights({4})});
+  const Graph graph = Optimized(b.Finish({y, b.Node("Shape", {0})}));
+  EXPECT_EQ(CountOps(graph, "Copy"), 2);
+  EXPECT_EQ(graph.nodes.size(), 2u);
+  for (const ValueId id : graph.outputs) EXPECT_EQ(graph.value(id).constant, nullptr);
+}
+
+TEST(Passes, NoOpsGoButOutputsStay) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {2, 3});
+  const ValueId y = b.Node("Identity", {b.Node("Reshape", {b.Node("Relu", {x}), b.Ints({2, 3})})});
+  const ValueId z = b.Node("Identity", {x});
+  const Graph graph = Optimized(b.Finish({y, z}));
+  EXPECT_EQ(CountOps(graph, "Reshape"), 0);
+  EXPECT_EQ(CountOps(graph, "Identity"), 1);  // of an input: the output needs somebody to write it
+  EXPECT_EQ(graph.outputs[0], y);
+}
+
+TEST(Passes, CommonNodesMergeOnlyWhenAttributesAgree) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {2, 3});
+  const ValueId a = b.Node("LeakyRelu", {x}, {{"alpha", 0.1f}}), c = b.Node("LeakyRelu", {x}, {{"alpha", 0.1f}});
+  const ValueId d = b.Node("LeakyRelu", {x}, {{"alpha", 0.2f}});
+  Graph graph = b.Finish({b.Node("Softmax", {b.Node("Add", {b.Node("Add", {a, c}), d})})});
+  ASSERT_TRUE(MergeCommonNodes(graph).ok());
+  EXPECT_EQ(CountOps(graph, "LeakyRelu"), 2);
+}
+
+TEST(Passes, TransposesMergeAndCancel) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {2, 3, 4});
+  const auto transpose = [&](ValueId v, std::vector<int64_t> perm) {
+    return b.Node("Transpose", {v}, {{"perm", std::move(perm)}});
+  };
+  const ValueId back = transpose(transpose(x, {1, 2, 0}), {2, 0, 1});
+  const ValueId merged = transpose(transpose(x, {1, 0, 2}), {0, 2, 1});
+  const Graph graph = Optimized(b.Finish({b.Node("Relu", {back}), b.Node("Softmax", {merged})}));
+  EXPECT_EQ(CountOps(graph, "Transpose"), 1);
+}
+
+TEST(Passes, ConvTakesPadBatchNormReluAndResidual) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {b.Symbol("n"), 4, 6, 6});
+  const ValueId padded = b.Node("Pad", {x, b.Ints({0, 0, 1, 0, 0, 0, 1, 2})});
+  const ValueId y = b.BatchNorm(b.Conv(padded, 4, 4, 3, 1, 1, true), 4);
+  const ValueId skip = b.Node("Softmax", {x}, {{"axis", int64_t{1}}});
+  const ValueId wide = b.Node("Pad", {skip, b.Ints({0, 0, 1, 0, 0, 0, 1, 2})});
+  const Graph graph = Optimized(b.Finish({b.Node("Relu", {b.Node("Add", {y, wide})})}));
+  ASSERT_EQ(CountOps(graph, "Conv"), 1);
+  EXPECT_EQ(CountOps(graph, "Pad"), 1);
+  EXPECT_EQ(CountOps(graph, "BatchNormalization"), 0);
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 0);
+  for (const Node& node : graph.nodes) {
+    if (node.op->name != std::string("Conv")) continue;
+    EXPECT_EQ(node.program.num_ops, 2);
+    EXPECT_EQ(node.program_begin, 3);
+    EXPECT_EQ(node.src.size(), 4u);
+    EXPECT_EQ(node.fused.size(), 5u);
+    EXPECT_EQ(*node.attrs.Ints("pads", {}), (std::vector<int64_t>{2, 1, 2, 3}));
+  }
+}
+
+TEST(Passes, BatchNormAloneIsOneMulAdd) {
+  GraphBuilder b;
+  const Graph graph = Optimized(b.Finish({b.Node("Relu", {b.BatchNorm(b.Input("x", {2, 3, 4, 4}), 3)})}));
+  const Node& node = OnlyNode(graph);
+  ASSERT_EQ(node.program.num_ops, 2);
+  EXPECT_EQ(node.program.ops[0].op, MicroOp::kMulAdd);
+}
+
+TEST(Passes, ActivationsOfSeveralReadsFuseIntoTheConv) {
+  for (const char* gate : {"Sigmoid", "HardSigmoid"}) {
+    GraphBuilder b;
+    const ValueId y = b.Conv(b.Input("x", {1, 3, 5, 5}), 3, 8, 3);
+    const ValueId gated = b.Node("Mul", {b.Node(gate, {y}), y});
+    const Graph graph = Optimized(b.Finish({gated}));
+    EXPECT_EQ(CountOps(graph, "Conv"), 1);
+    EXPECT_EQ(CountOps(graph, "Elementwise"), 0) << gate;
+  }
+}
+
+TEST(Passes, GeluAfterMatMulIsOneOperation) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {b.Symbol("n"), 5, 8});
+  const ValueId y = b.Node("Add", {b.Node("MatMul", {x, b.Weights({8, 16})}), b.Weights({16})});
+  const ValueId erf = b.Node("Erf", {b.Node("Div", {y, b.Scalar(1.41421356f)})});
+  const ValueId gelu = b.Node("Mul", {b.Node("Mul", {y, b.Node("Add", {erf, b.Scalar(1)})}), b.Scalar(0.5f)});
+  const Graph graph = Optimized(b.Finish({gelu}));
+  // y is read twice, so adding the bias and the activation are two programs; both are epilogues or one is alone.
+  EXPECT_LE(graph.nodes.size(), 2u);
+  int gelus = 0;
+  for (const Node& node : graph.nodes) {
+    for (int i = 0; i < node.program.num_ops; ++i) gelus += node.program.ops[i].op == MicroOp::kGelu ? 1 : 0;
+  }
+  EXPECT_EQ(gelus, 1);
+}
+
+TEST(Passes, ValuesThatAreOutputsStay) {
+  GraphBuilder b;
+  const ValueId conv = b.Conv(b.Input("x", {1, 3, 5, 5}), 3, 8, 3);
+  const ValueId relu = b.Node("Relu", {conv});
+  const ValueId tanh = b.Node("Tanh", {relu});
+  const Graph graph = Optimized(b.Finish({tanh, conv, relu}));
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 2);
+}
+
+TEST(Passes, IntegerElementwiseStaysAnOperator) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {4});
+  const ValueId i = b.Node("Cast", {x}, {{"to", int64_t{7}}});
+  const Graph graph = Optimized(b.Finish({b.Node("Div", {i, b.Node("Sub", {i, i})})}));
+  EXPECT_EQ(CountOps(graph, "Div"), 1);
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 0);
+}
+
+TEST(Layout, ResidualNetworkCopiesItsInputOnly) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {b.Symbol("n"), 3, b.Symbol("h"), b.Symbol("w")});
+  ValueId y = b.ConvBnRelu(x, 3, 8, 3, 2);
+  y = b.Node("MaxPool", {y},
+             {{"kernel_shape", std::vector<int64_t>{3, 3}},
+              {"strides", std::vector<int64_t>{2, 2}},
+              {"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  for (int block = 0; block < 3; ++block) {
+    const int64_t in = block == 2 ? 8 : 8, out = block == 2 ? 16 : 8, stride = block == 2 ? 2 : 1;
+    const ValueId inner = b.BatchNorm(b.Conv(b.ConvBnRelu(y, in, out, 3, stride), out, out, 3), out);
+    const ValueId skip = block == 2 ? b.BatchNorm(b.Conv(y, in, out, 1, stride), out) : y;
+    y = b.Node("Relu", {b.Node("Add", {inner, skip})});
+  }
+  y = b.Node("Flatten", {b.Node("GlobalAveragePool", {y})}, {{"axis", int64_t{1}}});
+  y = b.Node("Gemm", {y, b.Weights({10, 16}), b.Weights({10})}, {{"transB", int64_t{1}}});
+  const Graph original = b.Finish({y});
+  Graph graph = original;
+  ASSERT_TRUE(Optimize(graph).ok());
+  ExpectSameResults(original, graph, "resnet");
+  EXPECT_EQ(CountOps(graph, "Copy"), 1);
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 0);
+  EXPECT_EQ(CountOps(graph, "BatchNormalization"), 0);
+  EXPECT_EQ(CountOps(graph, "Conv"), 8);
+}
+
+TEST(Layout, InvertedResidualsAndSqueezeExciteCopyTheInputOnly) {
+  GraphBuilder b;
+  ValueId y = b.ConvBnRelu(b.Input("x", {1, 3, 12, 12}), 3, 8, 3, 2);
+  for (int block = 0; block < 2; ++block) {
+    ValueId inner = b.BatchNorm(b.Conv(y, 8, 24, 1), 24);
+    inner = b.Node("Clip", {inner, b.Scalar(0), b.Scalar(6)});
+    inner = b.BatchNorm(b.Conv(inner, 24, 24, 3, 1, 24), 24);
+    inner = b.Node("HardSwish", {inner});
+    ValueId squeeze = b.Node("Relu", {b.Conv(b.Node("GlobalAveragePool", {inner}), 24, 6, 1, 1, 1, true)});
+    squeeze = b.Node("HardSigmoid", {b.Conv(squeeze, 6, 24, 1, 1, 1, true)});
+    inner = b.Node("Mul", {inner, squeeze});
+    y = b.Node("Add", {y, b.BatchNorm(b.Conv(inner, 24, 8, 1), 8)});
+  }
+  const Graph original = b.Finish({b.Node("Flatten", {b.Node("GlobalAveragePool", {y})})});
+  const Graph graph = Optimized(original);
+  EXPECT_EQ(CountOps(graph, "Copy"), 1);
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 2);  // the products with the gates
+}
+
+TEST(Layout, TokensOfAPatchEmbeddingNeedNoCopy) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {b.Symbol("n"), 3, 8, 8});
+  ValueId y = b.Node("Conv", {x, b.Weights({16, 3, 4, 4})}, {{"strides", std::vector<int64_t>{4, 4}}});
+  y = b.Node("Transpose", {b.Node("Reshape", {y, b.Ints({0, 16, -1})})}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+  y = b.Node("Add", {y, b.Weights({1, 4, 16})});
+  for (int block = 0; block < 2; ++block) {
+    const auto heads = [&](std::vector<int64_t> perm) {
+      const ValueId projected = b.Node("MatMul", {y, b.Weights({16, 16}, -0.3f, 0.3f)});
+      return b.Node("Transpose", {b.Node("Reshape", {projected, b.Ints({0, 0, 4, 4})})}, {{"perm", std::move(perm)}});
+    };
+    const ValueId q = heads({0, 2, 1, 3}), k = heads({0, 2, 3, 1}), v = heads({0, 2, 1, 3});
+    const ValueId scores = b.Node("Mul", {b.Node("MatMul", {q, k}), b.Scalar(0.5f)});
+    ValueId mixed = b.Node("MatMul", {b.Node("Softmax", {scores}, {{"axis", int64_t{-1}}}), v});
+    mixed = b.Node("Transpose", {mixed}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
+    mixed = b.Node("Reshape", {mixed, b.Ints({0, 0, 16})});
+    y = b.Node("Add", {y, b.Node("MatMul", {mixed, b.Weights({16, 16}, -0.3f, 0.3f)})});
+  }
+  const Graph original = b.Finish({y});
+  Graph graph = original;
+  ASSERT_TRUE(Optimize(graph).ok());
+  ExpectSameResults(original, graph, "vit");
+  EXPECT_EQ(CountOps(graph, "Copy"), 1);  // of the image
+}
+
+TEST(Layout, ChannelShuffleNeedsNoCopyNodes) {
+  GraphBuilder b;
+  ValueId y = b.ConvBnRelu(b.Input("x", {1, 3, 8, 8}), 3, 16, 3);
+  for (int block = 0; block < 2; ++block) {
+    const std::vector<ValueId> halves = b.Nodes("Split", {y, b.Ints({8, 8})}, {{"axis", int64_t{1}}}, 2);
+    const ValueId right = b.ConvBnRelu(halves[1], 8, 8, 1);
+    y = b.Node("Concat", {halves[0], right}, {{"axis", int64_t{1}}});
+    y = b.Node("Reshape", {y, b.Ints({1, 2, 8, 8, 8})});
+    y = b.Node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3, 4}}});
+    y = b.Node("Reshape", {y, b.Ints({1, 16, 8, 8})});
+  }
+  y = b.ConvBnRelu(y, 16, 16, 1);
+  const Graph original = b.Finish({b.Node("GlobalAveragePool", {y})});
+  const Graph graph = Optimized(original);
+  EXPECT_EQ(CountOps(graph, "Copy"), 2);  // the image and the output of rank 4
+}
+
+TEST(Layout, ImageOutputsAndSharedReadersGetOneCopyEach) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {1, 3, 8, 8});
+  const ValueId y = b.ConvBnRelu(x, 3, 4, 3), z = b.ConvBnRelu(x, 3, 4, 3);
+  const ValueId product = b.Node("MatMul", {y, z});
+  const ValueId sum = b.Node("Add", {b.Node("MatMul", {y, y}), product});
+  const Graph original = b.Finish({sum, b.Conv(y, 4, 2, 1), y});
+  const Graph graph = Optimized(original);
+  // x once for two readers; y (output and products share it) and z to row-major; the other output.
+  EXPECT_EQ(CountOps(graph, "Copy"), 4);
+}
+
+TEST(Layout, BroadcastImageConstantsLieLikeTheResult) {
+  GraphBuilder b;
+  const ValueId y = b.Node("Softmax", {b.Conv(b.Input("x", {2, 3, 6, 5}), 3, 4, 3)}, {{"axis", int64_t{1}}});
+  const ValueId z = b.Node("Mul", {y, b.Weights({4, 6, 5})});
+  const Graph graph = Optimized(b.Finish({b.Node("GlobalAveragePool", {z})}));
+  int aligned = 0;
+  for (const Value& value : graph.values) {
+    aligned += value.constant != nullptr && value.format == Format::kChannelsLast ? 1 : 0;
+  }
+  EXPECT_EQ(aligned, 1);
+}
+
+// Random graphs of convolutions, elementwise operators, pooling, transposes, reshapes and concatenation.
+Graph RandomGraph(uint32_t seed) {
+  std::mt19937 rng(seed);
+  const auto pick = [&](size_t n) { return rng() % n; };
+  GraphBuilder b;
+  const Dim n = b.Symbol("n");
+  std::vector<ValueId> images = {b.Input("x", {n, 4, 6, 6}), b.Input("y", {n, 4, 6, 6})};  // all of this shape
+  std::vector<ValueId> tokens;                                                             // [n, 36, 4]
+  for (int i = 0; i < 14; ++i) {
+    const ValueId a = images[images.size() - 1 - pick(std::min<size_t>(3, images.size()))];
+    const ValueId c = images[pick(images.size())];
+    constexpr const char* kUnary[] = {"Relu", "Sigmoid", "Tanh", "HardSwish", "LeakyRelu", "HardSigmoid"};
+    constexpr const char* kBinary[] = {"Add", "Sub", "Mul", "Max", "Min"};
+    switch (pick(11)) {
+      case 0:
+        images.push_back(b.Conv(a, 4, 4, 3, 1, pick(2) ? 1 : 4, pick(2) == 0));
+        break;
+      case 1:
+        images.push_back(b.BatchNorm(pick(2) ? b.Conv(a, 4, 4, 1) : a, 4));
+        break;
+      case 2:
+      case 3:
+        images.push_back(b.Node(kUnary[pick(6)], {a}));
+        break;
+      case 4:
+      case 5:
+        images.push_back(b.Node(kBinary[pick(5)], {a, c}));
+        break;
+      case 6:
+        images.push_back(b.Node("Clip", {a, b.Scalar(-0.5f), b.Scalar(1)}));
+        break;
+      case 7:
+        images.push_back(b.Node("Mul", {a, b.Node("Sigmoid", {b.Node("GlobalAveragePool", {c})})}));
+        break;
+      case 8:
+        images.push_back(b.Node("Add", {a, b.Weights(pick(2) ? Shape{4, 6, 6} : Shape{4, 1, 1})}));
+        break;
+      case 9: {
+        const ValueId t = b.Node("Transpose", {b.Node("Reshape", {a, b.Ints({0, 4, 36})})},
+                                 {{"perm", std::vector<int64_t>{0, 2, 1}}});
+        tokens.push_back(b.Node("MatMul", {t, b.Weights({4, 4})}));
+        break;
+      }
+      default: {
+        if (tokens.empty()) break;
+        const ValueId t = b.Node("Transpose", {tokens.back()}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+        images.push_back(b.Node("Reshape", {t, b.Ints({0, 4, 6, 6})}));
+      }
+    }
+  }
+  std::vector<ValueId> outputs = {images.back()};
+  if (!tokens.empty()) outputs.push_back(tokens.back());
+  const ValueId middle = images[images.size() / 2];
+  if (middle != outputs[0] && middle > 1) outputs.push_back(middle);
+  return b.Finish(outputs);
+}
+
+TEST(Passes, RandomGraphsComputeTheSameAfterEveryPass) {
+  for (uint32_t seed = 0; seed < 150; ++seed) {
+    SCOPED_TRACE(seed);
+    Optimized(RandomGraph(seed));
+    if (HasFatalFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace moka
