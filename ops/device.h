@@ -60,6 +60,11 @@ class Blob {
     std::memcpy(blob.bytes_.data(), &value, sizeof(T));
     return blob;
   }
+  static Blob OfBytes(std::span<const std::byte> bytes) {
+    Blob blob;
+    blob.bytes_.assign(bytes.begin(), bytes.end());
+    return blob;
+  }
   template <class T>
   T As() const {
     T value;
@@ -203,6 +208,8 @@ class Device {
   // Copies into a buffer at load time (weights); not counted as a transfer of a run.
   virtual Status Write(Buffer& buffer, uint64_t offset, std::span<const std::byte> bytes) = 0;
   virtual Result<std::unique_ptr<Queue>> MakeQueue(const QueueOptions& options) = 0;
+  // Measured now, in GFLOP/s of f32 multiply-adds (two operations each), with the queue's threads; 0 where unknown.
+  virtual double PeakGflops(Queue&) const { return 0; }
   virtual Result<std::shared_ptr<const Program>> Link(const LinkRequest& request) = 0;
 };
 
