@@ -57,6 +57,11 @@ function(moka_library)
   add_library(moka STATIC ${CMAKE_BINARY_DIR}/generated/devices.cc)
   target_link_libraries(moka PRIVATE ${modules} PUBLIC $<TARGET_NAME_IF_EXISTS:Threads::Threads> ${CMAKE_DL_LIBS})
   target_link_libraries(moka PUBLIC moka_flags)
+  # Highway's detection of SIMD targets at run time; builds for one target (WebAssembly) do without.
+  find_library(MOKA_HWY_LIBRARY hwy)
+  if(MOKA_HWY_LIBRARY)
+    target_link_libraries(moka PUBLIC ${MOKA_HWY_LIBRARY})
+  endif()
 endfunction()
 
 # moka_test(AREA [LIBRARIES lib...]): tests/AREA/*.cc as one program and one ctest entry.

@@ -1,0 +1,154 @@
+// Depthwise convolution (one output per channel), channels-last.
+#include "cpu/depthwise.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/epilogue.h"
+#include "cpu/kernel.h"
+#include "cpu/pack.h"
+#include "ops/conv.h"
+
+namespace moka::cpu {
+namespace {
+
+constexpr std::string_view kFormat = "cpu/depthwise.1";
+constexpr double kUnitPoints = 64 << 10;  // multiply-adds of one unit, at least
+
+struct DepthwiseLaunch {
+  Epilogue epilogue;
+  int64_t batch, in_h, out_h, src_image;
+  int64_t stride_h, pad_h;
+  int32_t has_bias;
+  int32_t reserved;
+  DepthwiseLine line;  // pointers and the fields of one line are set by each unit
+  int64_t vectors;     // of channels
+  int64_t lines;       // of one unit
+  int64_t line_blocks;
+};
+
+Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  if (!params.Depthwise(call) || y.dims[1] != x.dims[1]) return Unsupported("not depthwise");
+  if (params.rank > 2) return Unsupported(params.rank, " spatial dimensions");
+  if (x.strides[1] != 1) return Unsupported("src 0: stride of C is ", x.strides[1], ", not 1");
+  if (y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
+  if (call.constants.size() < 2 || call.constants[1] == nullptr) return Unsupported("src 1: not constant");
+  if (call.has_src(2) && call.src[2].strides[0] != 1) return Unsupported("src 2: stride is not 1");
+  const Window window = params.Expanded(2);
+  const size_t h = 2, w = params.rank == 2 ? 3 : 2;  // dimensions of height and width
+  const bool flat = params.rank == 1;
+  DepthwiseLaunch launch{};
+  launch.batch = x.dims[0];
+  launch.in_h = flat ? 1 : x.dims[h];
+  launch.out_h = flat ? 1 : y.dims[h];
+  launch.src_image = x.strides[0];
+  launch.stride_h = window.strides[0];
+  launch.pad_h = window.pads_begin[0];
+  launch.has_bias = call.has_src(2) ? 1 : 0;
+  DepthwiseLine& line = launch.line;
+  line.src_row = flat ? 0 : x.strides[h];
+  line.src_pixel = x.strides[w];
+  line.in_w = x.dims[w];
+  line.kernel_h = window.kernel[0];
+  line.kernel_w = window.kernel[1];
+  line.stride_w = window.strides[1];
+  line.dilation_h = window.dilations[0];
+  line.dilation_w = window.dilations[1];
+  line.pad_w = window.pads_begin[1];
+  line.dst_pixel = y.strides[w];
+  line.out_w = y.dims[w];
+  line.channels = y.dims[1];
+  MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
+  const int lanes = kernel.simd->depthwise->lanes;
+  launch.vectors = CeilDiv(line.channels, lanes);
+  const int64_t points = line.kernel_h * line.kernel_w;
+  const auto line_work = static_cast<double>(line.out_w * line.channels * points);
+  launch.lines = std::clamp<int64_t>(static_cast<int64_t>(kUnitPoints / line_work), 1, launch.out_h);
+  launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
+  PackSpec spec;
+  spec.src = 1;
+  spec.format = kFormat;
+  spec.params = {line.channels, points, lanes};
+  spec.bytes = static_cast<uint64_t>(launch.vectors * lanes * points) * sizeof(float);
+  choice->packs.push_back(spec);
+  choice->units = launch.batch * launch.line_blocks;
+  choice->in_place = InPlace(call, launch.epilogue);
+  if (launch.epilogue.kind == Epilogue::kProgram) choice->scratch_per_worker = MicroScratchBytes();
+  choice->cost_us = line_work * static_cast<double>(launch.batch * launch.out_h) * 2 / (kFlopsPerMicrosecond / 2);
+  choice->launch = Blob::Of(launch);
+  return {};
+}
+
+void RunLine(const KernelArgs& args, const DepthwiseLaunch& launch, int64_t image, int64_t y) {
+  const MicroLaunch& micro = launch.epilogue.micro;
+  DepthwiseLine line = launch.line;
+  const int64_t y0 = y * launch.stride_h - launch.pad_h;
+  line.row_begin = y0 < 0 ? CeilDiv(-y0, line.dilation_h) : 0;
+  line.row_end = std::clamp<int64_t>(CeilDiv(launch.in_h - y0, line.dilation_h), 0, line.kernel_h);
+  line.row_begin = std::min(line.row_begin, line.row_end);
+  line.y = y0 + line.row_begin * line.dilation_h;
+  line.src = args.Src(0) + image * launch.src_image;
+  line.weight = static_cast<const float*>(args.packs[0]);
+  line.bias = launch.has_bias != 0 ? args.Src(2) : nullptr;
+  line.lo = launch.epilogue.lo;
+  line.hi = launch.epilogue.hi;
+  const int64_t row = (image * launch.out_h + y) * line.out_w;
+  line.dst = args.Dst() + RowOffset(micro, micro.dst, row);
+  line.residual = nullptr;
+  if (const int k = launch.epilogue.residual; k >= 0) {
+    const float* residual = args.Src(micro.src_index[k]);
+    line.residual = residual + RowOffset(micro, micro.src[k], row);
+    line.residual_pixel =
+        line.out_w > 1 ? RowOffset(micro, micro.src[k], row + 1) - RowOffset(micro, micro.src[k], row) : 0;
+  }
+  args.simd->depthwise->line(line, 0, launch.vectors);
+}
+
+void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+  const auto& launch = args.Launch<DepthwiseLaunch>();
+  const MicroLaunch& micro = launch.epilogue.micro;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t image = unit / launch.line_blocks;
+    const int64_t first = unit % launch.line_blocks * launch.lines;
+    const int64_t last = std::min(first + launch.lines, launch.out_h);
+    for (int64_t y = first; y < last; ++y) RunLine(args, launch, image, y);
+    if (launch.epilogue.kind != Epilogue::kProgram) continue;
+    const float* src[kCodeMaxSources];
+    for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
+    const int64_t rows = launch.line.out_w;
+    args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * rows,
+                         (image * launch.out_h + last) * rows, 0, launch.line.channels, args.WorkerScratch(worker));
+  }
+}
+
+Status PackDepthwise(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
+  const int64_t channels = spec.params[0], points = spec.params[1], lanes = spec.params[2];
+  const int64_t vectors = CeilDiv(channels, lanes);
+  if (dst.size() != static_cast<uint64_t>(vectors * lanes * points) * sizeof(float)) return Internal("pack ", kFormat);
+  std::memset(dst.data(), 0, dst.size());
+  const auto* from = static_cast<const std::byte*>(src.data);
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t p = 0; p < points; ++p) {
+      const int64_t to = (c / lanes * points + p) * lanes + c % lanes;
+      std::memcpy(dst.data() + to * 4, from + (c * points + p) * 4, 4);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const KernelRow> DepthwiseRows() {
+  static constexpr KernelRow kRows[] = {{"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true}};
+  return kRows;
+}
+
+std::span<const PackFormat> PackFormats() {
+  static constexpr PackFormat kFormats[] = {{"cpu/panels.1", &PackPanels}, {kFormat, &PackDepthwise}};
+  return kFormats;
+}
+
+}  // namespace moka::cpu

@@ -1,0 +1,145 @@
+#include "cpu/targets.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/depthwise_line.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include <algorithm>
+
+#include "cpu/depthwise.h"
+#include "cpu/simd-inl.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moka::cpu {
+namespace HWY_NAMESPACE {
+#if MOKA_SIMD
+
+// `left` channels from here on: whole vectors are the rule.
+HWY_INLINE V LoadChannels(const float* p, int64_t left) {
+  return left >= kLanes ? hn::LoadU(D(), p) : LoadPart(p, left);
+}
+
+HWY_INLINE void Finish(const DepthwiseLine& line, int64_t x, int64_t c, V acc) {
+  const D d;
+  const int64_t left = line.channels - c;
+  if (line.bias != nullptr) acc = hn::Add(acc, LoadChannels(line.bias + c, left));
+  if (line.residual != nullptr) acc = hn::Add(acc, LoadChannels(line.residual + x * line.residual_pixel + c, left));
+  acc = ClipNan(acc, hn::Set(d, line.lo), hn::Set(d, line.hi));
+  float* dst = line.dst + x * line.dst_pixel + c;
+  if (left >= kLanes) {
+    hn::StoreU(acc, d, dst);
+  } else {
+    StorePart(acc, dst, left);
+  }
+}
+
+// Any kernel, one pixel: only the points inside.
+HWY_INLINE void AnyPixel(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight) {
+  const D d;
+  const int64_t x0 = x * line.stride_w - line.pad_w, left = line.channels - c;
+  V acc = hn::Zero(d);
+  for (int64_t r = line.row_begin; r < line.row_end; ++r) {
+    const float* src = line.src + (line.y + (r - line.row_begin) * line.dilation_h) * line.src_row + c;
+    for (int64_t k = 0; k < line.kernel_w; ++k) {
+      const int64_t in_x = x0 + k * line.dilation_w;
+      if (in_x < 0 || in_x >= line.in_w) continue;
+      const V w = hn::LoadU(d, weight + (r * line.kernel_w + k) * kLanes);
+      acc = hn::MulAdd(LoadChannels(src + in_x * line.src_pixel, left), w, acc);
+    }
+  }
+  Finish(line, x, c, acc);
+}
+
+// kPixels neighbours whose windows lie inside, for whole vectors of channels. Each input is loaded once a kernel row.
+template <int kPixels, int kWidth, int kStride>
+HWY_INLINE void InnerPixels(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight) {
+  const D d;
+  constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
+  V acc[kPixels];
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = hn::Zero(d);
+  const float* src = line.src + line.y * line.src_row + (x * kStride - line.pad_w) * line.src_pixel + c;
+  const float* w = weight + line.row_begin * kWidth * kLanes;
+  for (int64_t r = line.row_begin; r < line.row_end; ++r) {
+    const float* p_src = src;
+    V taps[kWidth];
+    MOKA_UNROLL for (int k = 0; k < kWidth; ++k) taps[k] = hn::LoadU(d, w + k * kLanes);
+    MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
+      const V in = hn::LoadU(d, p_src);
+      p_src += line.src_pixel;
+      MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+        const int k = i - p * kStride;
+        if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
+      }
+    }
+    w += kWidth * kLanes;
+    src += line.dilation_h * line.src_row;
+  }
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) Finish(line, x + p, c, acc[p]);
+}
+
+template <int kPixels, int kWidth, int kStride>
+void FixedLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
+  const int64_t weight_step = line.kernel_h * kWidth * kLanes;
+  const int64_t whole_end = std::min(vector_end, line.channels / kLanes);
+  // Pixels [inner_begin, inner_end) have windows inside.
+  const int64_t inner_begin = std::min((line.pad_w + kStride - 1) / kStride, line.out_w);
+  const int64_t room = line.in_w + line.pad_w - kWidth;
+  const int64_t inner_end = room < 0 ? inner_begin : std::clamp(room / kStride + 1, inner_begin, line.out_w);
+  const auto any = [&](int64_t begin, int64_t end, int64_t v_begin, int64_t v_end) HWY_ATTR {
+    for (int64_t x = begin; x < end; ++x) {
+      for (int64_t v = v_begin; v < v_end; ++v) AnyPixel(line, x, v * kLanes, line.weight + v * weight_step);
+    }
+  };
+  any(0, inner_begin, vector_begin, whole_end);
+  int64_t x = inner_begin;
+  for (; x + kPixels <= inner_end; x += kPixels) {
+    for (int64_t v = vector_begin; v < whole_end; ++v) {
+      InnerPixels<kPixels, kWidth, kStride>(line, x, v * kLanes, line.weight + v * weight_step);
+    }
+  }
+  for (; x < inner_end; ++x) {
+    for (int64_t v = vector_begin; v < whole_end; ++v) {
+      InnerPixels<1, kWidth, kStride>(line, x, v * kLanes, line.weight + v * weight_step);
+    }
+  }
+  any(inner_end, line.out_w, vector_begin, whole_end);
+  any(0, line.out_w, std::max(vector_begin, whole_end), vector_end);
+}
+
+void AnyLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
+  const int64_t weight_step = line.kernel_h * line.kernel_w * kLanes;
+  for (int64_t x = 0; x < line.out_w; ++x) {
+    for (int64_t v = vector_begin; v < vector_end; ++v) AnyPixel(line, x, v * kLanes, line.weight + v * weight_step);
+  }
+}
+
+void Line(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
+  if (line.dilation_w == 1 && line.kernel_w == 3 && line.stride_w == 1)
+    return FixedLine<6, 3, 1>(line, vector_begin, vector_end);
+  if (line.dilation_w == 1 && line.kernel_w == 3 && line.stride_w == 2)
+    return FixedLine<4, 3, 2>(line, vector_begin, vector_end);
+  if (line.dilation_w == 1 && line.kernel_w == 5 && line.stride_w == 1)
+    return FixedLine<6, 5, 1>(line, vector_begin, vector_end);
+  if (line.dilation_w == 1 && line.kernel_w == 5 && line.stride_w == 2)
+    return FixedLine<4, 5, 2>(line, vector_begin, vector_end);
+  AnyLine(line, vector_begin, vector_end);
+}
+
+const DepthwiseTable* GetDepthwiseTable() {
+  static constexpr DepthwiseTable kTable = {kLanes, &Line};
+  return &kTable;
+}
+
+#else
+const DepthwiseTable* GetDepthwiseTable() { return nullptr; }
+#endif
+}  // namespace HWY_NAMESPACE
+}  // namespace moka::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace moka::cpu {
+HWY_EXPORT(GetDepthwiseTable);
+const DepthwiseTable* ChosenDepthwiseTable() { return HWY_DYNAMIC_DISPATCH(GetDepthwiseTable)(); }
+}  // namespace moka::cpu
+#endif

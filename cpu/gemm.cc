@@ -1,0 +1,250 @@
+// Gemm and MatMul: rows of A times packed panels of B.
+#include "ops/gemm.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/epilogue.h"
+#include "cpu/kernel.h"
+#include "cpu/pack.h"
+#include "ops/matmul.h"
+
+namespace moka::cpu {
+namespace {
+
+constexpr int64_t kBlockFloats = 48 << 10;  // of A in one block of rows: it stays in the L2 cache beside a panel
+constexpr int64_t kMaxBlockRows = 240;
+constexpr double kUnitFlops = 2e6;
+constexpr int64_t kUnits = 16;  // wanted where there is enough work
+
+struct GemmLaunch {
+  Epilogue epilogue;
+  // A problem is rows x n; there are `groups` of them, one after the other in the rows of dst. With one B for all
+  // batches there is one group of batches * m rows.
+  int64_t groups, rows, m, n, k;
+  int64_t a_row, a_col;
+  int32_t batch_rank;
+  int64_t batch[kMaxRank], a_batch[kMaxRank], b_batch[kMaxRank];
+  PanelSource b;
+  int32_t packed;  // B comes from the pack; else each unit packs the panels it needs
+  int32_t bias;    // source, or -1
+  int64_t block_rows, row_blocks, panels, panels_per_unit, panel_blocks;
+};
+
+int64_t BatchOffset(const GemmLaunch& launch, const int64_t* strides, int64_t index) {
+  int64_t offset = 0;
+  for (int i = launch.batch_rank - 1; i >= 0; --i) {
+    offset += index % launch.batch[i] * strides[i];
+    index /= launch.batch[i];
+  }
+  return offset;
+}
+
+// Scratch of a worker: pointers (a, dst, residual), A where it must be transposed, one panel, the program's tiles.
+struct Scratch {
+  int64_t a, panel, micro, floats;
+
+  explicit Scratch(const GemmLaunch& launch, const TileTable& table) {
+    const int64_t pointers = 3 * launch.block_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float));
+    a = RoundUp(pointers, 16);
+    panel = a + (launch.a_col == 1 ? 0 : RoundUp(launch.block_rows * launch.k, 16));
+    micro = panel + (launch.packed != 0 ? 0 : table.panel() * launch.k);
+    floats =
+        micro +
+        (launch.epilogue.kind == Epilogue::kProgram ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
+  }
+};
+
+void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
+  launch->panels = NumPanels(table, launch->n);
+  launch->block_rows = std::clamp<int64_t>(kBlockFloats / std::max<int64_t>(launch->k, 1), kMaxTileRows, kMaxBlockRows);
+  if (launch->packed == 0) launch->block_rows = std::max(launch->block_rows, kMaxBlockRows);
+  const double row_flops = 2.0 * static_cast<double>(launch->n * launch->k);
+  const double total = row_flops * static_cast<double>(launch->rows * launch->groups);
+  if (launch->packed != 0 && total > kUnits * kUnitFlops) {
+    const auto wanted = static_cast<int64_t>(total / kUnits / row_flops);
+    launch->block_rows =
+        std::min(launch->block_rows, std::max<int64_t>(RoundUp(wanted, kMaxTileRows), 2 * kMaxTileRows));
+  }
+  launch->block_rows = std::min(launch->block_rows, launch->rows);
+  launch->row_blocks = CeilDiv(launch->rows, launch->block_rows);
+  launch->block_rows = CeilDiv(launch->rows, launch->row_blocks);
+  // A panel's weights cost as much to read as eight rows of work.
+  const double panel_work = static_cast<double>(2 * launch->block_rows + 16) *
+                            static_cast<double>(launch->k * std::min(launch->n, table.panel()));
+  const int64_t by_count = CeilDiv(kUnits, launch->row_blocks * launch->groups);
+  const auto by_work = static_cast<int64_t>(panel_work * static_cast<double>(launch->panels) / (kUnitFlops / 2));
+  launch->panel_blocks = std::clamp<int64_t>(std::min(by_count, by_work), 1, launch->panels);
+  launch->panels_per_unit = CeilDiv(launch->panels, launch->panel_blocks);
+  launch->panel_blocks = CeilDiv(launch->panels, launch->panels_per_unit);
+}
+
+Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, GemmLaunch* launch, Choice* choice) {
+  const TileTable& table = *kernel.simd->tile;
+  launch->packed = shared_b && call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
+  ChooseBlocks(table, launch);
+  if (launch->packed != 0) choice->packs.push_back(PanelPackSpec(1, table, launch->b, launch->n, 1, 0));
+  choice->units = launch->groups * launch->row_blocks * launch->panel_blocks;
+  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(*launch, table).floats) * sizeof(float);
+  choice->in_place = InPlace(call, launch->epilogue);
+  const auto flops =
+      2.0 * static_cast<double>(launch->groups * launch->rows) * static_cast<double>(launch->n * launch->k);
+  const auto weight_bytes = 4.0 * static_cast<double>(launch->groups * launch->n * launch->k);
+  choice->cost_us = flops / kFlopsPerMicrosecond + weight_bytes / kBytesPerMicrosecond;
+  choice->launch = Blob::Of(*launch);
+  return {};
+}
+
+// True where C is one row, added as it is.
+bool IsBias(const TensorDesc& c, const GemmParams& params) {
+  if (params.beta != 1 || c.rank < 1 || c.NumElements() != params.n) return false;
+  const auto last = static_cast<size_t>(c.rank - 1);
+  return c.dims[last] == params.n && (params.n == 1 || c.strides[last] == 1);
+}
+
+Status ChooseGemm(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const GemmParams params, GemmParams::From(call));
+  if (params.n > 1 && call.dst[0].strides[1] != 1) return Unsupported("dst: stride of N is not 1");
+  GemmLaunch launch{};
+  launch.groups = 1;
+  launch.rows = launch.m = params.m;
+  launch.n = params.n;
+  launch.k = params.k;
+  launch.a_row = params.a_row;
+  launch.a_col = params.k == 1 ? 1 : params.a_col;
+  launch.bias = -1;
+  MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
+  if (call.has_src(2) && params.beta != 0) {
+    if (IsBias(call.src[2], params)) {
+      launch.bias = 2;
+    } else {
+      MOKA_RETURN_IF_ERROR(PrependScaledAdd(call, 2, params.beta, 1, &launch.epilogue));
+    }
+  }
+  const bool constant = call.constants.size() > 1 && call.constants[1] != nullptr;
+  launch.b = {{1, 1, 1, params.k}, {0, 0, 0, params.b_row}, params.b_col, params.alpha};
+  if (constant) {  // the weight as it is in the file
+    launch.b.k_strides[3] = params.trans_b ? 1 : params.n;
+    launch.b.n_stride = params.trans_b ? params.k : 1;
+  }
+  return Finish(kernel, call, true, &launch, choice);
+}
+
+Status ChooseMatMul(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const MatMulParams params, MatMulParams::From(call));
+  if (params.n > 1 && params.dst_col != 1) return Unsupported("dst: stride of N is not 1");
+  const bool vector = call.src[0].rank == 1 || call.src[1].rank == 1;
+  if (vector && call.program != nullptr) return Unsupported("epilogue after a product with a vector");
+  GemmLaunch launch{};
+  launch.m = params.m;
+  launch.n = params.n;
+  launch.k = params.k;
+  launch.a_row = params.a_row;
+  launch.a_col = params.k == 1 ? 1 : params.a_col;
+  launch.bias = -1;
+  launch.batch_rank = params.batch_rank;
+  bool shared_b = true;
+  TensorDesc dst;  // [batch..., m, n], also where a vector dropped m or n
+  dst.type = DataType::kF32;
+  dst.rank = params.batch_rank + 2;
+  if (dst.rank > kMaxRank) return Unsupported("rank above ", kMaxRank);
+  for (int i = 0; i < params.batch_rank; ++i) {
+    const auto d = static_cast<size_t>(i);
+    launch.batch[i] = dst.dims[d] = params.batch[d];
+    launch.a_batch[i] = params.a_batch[d];
+    launch.b_batch[i] = params.b_batch[d];
+    dst.strides[d] = params.dst_batch[d];
+    if (params.batch[d] != 1 && params.b_batch[d] != 0) shared_b = false;
+  }
+  const auto rows_dim = static_cast<size_t>(params.batch_rank);
+  dst.dims[rows_dim] = params.m;
+  dst.strides[rows_dim] = params.dst_row;
+  dst.dims[rows_dim + 1] = params.n;
+  dst.strides[rows_dim + 1] = params.n == 1 ? 1 : params.dst_col;
+  OpCall full = call;
+  full.dst = {&dst, 1};
+  MOKA_RETURN_IF_ERROR(MakeEpilogue(full, params.batch_rank + 1, &launch.epilogue));
+  launch.groups = shared_b ? 1 : params.Batches();
+  launch.rows = shared_b ? params.Batches() * params.m : params.m;
+  launch.b = {{1, 1, 1, params.k}, {0, 0, 0, params.b_row}, params.b_col, 1.0f};
+  const bool constant = call.constants.size() > 1 && call.constants[1] != nullptr;
+  if (constant && shared_b) {
+    launch.b.k_strides[3] = params.n;
+    launch.b.n_stride = 1;
+  }
+  return Finish(kernel, call, shared_b, &launch, choice);
+}
+
+// Fills the pointers of a block's rows. Where a row of A is not contiguous, it is copied to `copy`.
+void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first, int64_t rows, const float** a,
+                 float** dst, const float** residual, float* copy) {
+  const MicroLaunch& micro = launch.epilogue.micro;
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t row = first + i, batch = row / launch.m;
+    a[i] = args.Src(0) + BatchOffset(launch, launch.a_batch, batch) + (row - batch * launch.m) * launch.a_row;
+    dst[i] = args.Dst() + RowOffset(micro, micro.dst, row);
+    if (residual != nullptr) {
+      const int k = launch.epilogue.residual;
+      residual[i] = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row);
+    }
+  }
+  if (launch.a_col == 1) return;
+  for (int64_t k = 0; k < launch.k; ++k) {
+    for (int64_t i = 0; i < rows; ++i) copy[i * launch.k + k] = a[i][k * launch.a_col];
+  }
+  for (int64_t i = 0; i < rows; ++i) a[i] = copy + i * launch.k;
+}
+
+void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+  const auto& launch = args.Launch<GemmLaunch>();
+  const Epilogue& epilogue = launch.epilogue;
+  const TileTable& table = *args.simd->tile;
+  const Scratch layout(launch, table);
+  float* scratch = args.WorkerScratch(worker);
+  auto** a = reinterpret_cast<const float**>(scratch);
+  auto** dst = reinterpret_cast<float**>(scratch) + launch.block_rows;
+  auto** residual = epilogue.residual >= 0 ? a + 2 * launch.block_rows : nullptr;
+  const int64_t zero = 0;
+  Block block = {
+      &table,      0,          a, dst, residual, &zero, 1, launch.k, launch.bias >= 0 ? args.Src(launch.bias) : nullptr,
+      epilogue.lo, epilogue.hi};
+  int64_t prepared = -1;
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t row_block = unit / launch.panel_blocks;  // of all groups
+    const int64_t group = row_block / launch.row_blocks;
+    const int64_t first = group * launch.rows + row_block % launch.row_blocks * launch.block_rows;
+    block.rows = std::min(launch.block_rows, (group + 1) * launch.rows - first);
+    if (prepared != row_block) {
+      PrepareRows(args, launch, first, block.rows, a, dst, residual, scratch + layout.a);
+      prepared = row_block;
+    }
+    const int64_t panel_begin = unit % launch.panel_blocks * launch.panels_per_unit;
+    const int64_t panel_end = std::min(panel_begin + launch.panels_per_unit, launch.panels);
+    const float* weight = launch.packed != 0
+                              ? static_cast<const float*>(args.packs[0])
+                              : args.Src(1) + BatchOffset(launch, launch.b_batch, launch.groups > 1 ? group : 0);
+    for (int64_t p = panel_begin; p < panel_end; ++p) {
+      const Panel panel = PanelAt(table, launch.n, p);
+      if (launch.packed == 0) PackPanel(weight, launch.b, panel, table.lanes, scratch + layout.panel);
+      RunPanel(block, panel, launch.packed != 0 ? weight + panel.col * launch.k : scratch + layout.panel, 0);
+    }
+    if (epilogue.kind != Epilogue::kProgram) continue;
+    const float* src[kCodeMaxSources];
+    for (int k = 0; k < epilogue.micro.num_sources; ++k) src[k] = args.Src(epilogue.micro.src_index[k]);
+    const Panel last = PanelAt(table, launch.n, panel_end - 1);
+    args.simd->run_micro(epilogue.micro, args.Dst(), src, first, first + block.rows,
+                         PanelAt(table, launch.n, panel_begin).col, last.col + last.cols, scratch + layout.micro);
+  }
+}
+
+}  // namespace
+
+std::span<const KernelRow> GemmRows() {
+  static constexpr KernelRow kRows[] = {{"Gemm", "gemm", &ChooseGemm, &RunGemm, true},
+                                        {"MatMul", "matmul", &ChooseMatMul, &RunGemm, true}};
+  return kRows;
+}
+
+}  // namespace moka::cpu

@@ -1,0 +1,102 @@
+// exp, tanh, erf, sigmoid and what is made of them. Coefficients: cpu/math_fit.py; error bounds in units in the last
+// place are asserted over all exponents by tests/cpu/math_test.cc. NaN gives NaN, infinities their limits.
+#if defined(MOKA_CPU_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOKA_CPU_MATH_INL_H_
+#undef MOKA_CPU_MATH_INL_H_
+#else
+#define MOKA_CPU_MATH_INL_H_
+#endif
+
+#include "cpu/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moka::cpu {
+namespace HWY_NAMESPACE {
+#if MOKA_SIMD
+
+// ((first * x + next) * x + ...) + last.
+template <class... Rest>
+HWY_INLINE V Polynomial(V x, float first, Rest... rest) {
+  const D d;
+  V sum = hn::Set(d, first);
+  ((sum = hn::MulAdd(sum, x, hn::Set(d, rest))), ...);
+  return sum;
+}
+
+// For -104 <= x <= 89 or NaN. x = n ln(2) + r with |r| <= ln(2)/2; ln(2) is split into a part with 9 trailing zero
+// bits, so that n times it is exact, and a rest. 2^n is applied as two factors: one alone would leave the range of
+// exponents where the result is denormal or infinite.
+HWY_INLINE V ExpOfRange(V x) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+  const V biased = hn::MulAdd(x, hn::Set(d, 1.44269504f), hn::Set(d, kRound));
+  const V n = hn::Sub(biased, hn::Set(d, kRound));
+  V r = hn::NegMulAdd(n, hn::Set(d, 0.693145752f), x);
+  r = hn::NegMulAdd(n, hn::Set(d, 1.42860677e-6f), r);
+  const V q = Polynomial(r, 1.381426610e-03f, 8.368855982e-03f, 4.166840221e-02f, 1.666651947e-01f, 4.999999337e-01f);
+  const V p = hn::Add(hn::MulAdd(q, hn::Mul(r, r), r), hn::Set(d, 1.0f));
+  const auto exponent = hn::Sub(hn::BitCast(di, biased), hn::BitCast(di, hn::Set(d, kRound)));
+  const auto low = hn::ShiftRight<1>(exponent);
+  const auto one = hn::Set(di, 127);
+  const V scale_low = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(low, one)));
+  const V scale_high = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(hn::Sub(exponent, low), one)));
+  return hn::Mul(hn::Mul(p, scale_low), scale_high);
+}
+
+HWY_INLINE V VectorExp(V x) {
+  const D d;
+  return ExpOfRange(ClipNan(x, hn::Set(d, -104.0f), hn::Set(d, 89.0f)));
+}
+
+// Denormal results become 0: they cost some processors several times the normal ones, and softmax meets them in every
+// masked position.
+HWY_INLINE V VectorExpFlushed(V x) {
+  const D d;
+  const V lowest = hn::Set(d, -87.33654f);
+  const V y = ExpOfRange(ClipNan(x, lowest, hn::Set(d, 89.0f)));
+  return hn::IfThenZeroElse(hn::Lt(x, lowest), y);
+}
+
+HWY_INLINE V VectorTanh(V x) {
+  const D d;
+  x = ClipNan(x, hn::Set(d, -9.0f), hn::Set(d, 9.0f));
+  const V u = hn::Mul(x, x);
+  const V p = Polynomial(u, 1.332281522e-08f, 2.058651838e-05f, 3.494234547e-03f, 1.337989182e-01f, 1.0f);
+  const V q = Polynomial(u, 7.763649241e-07f, 3.283408860e-04f, 2.587185078e-02f, 4.671320741e-01f, 1.0f);
+  return ClipNan(hn::Div(hn::Mul(x, p), q), hn::Set(d, -1.0f), hn::Set(d, 1.0f));  // rounding may exceed 1
+}
+
+HWY_INLINE V VectorErf(V x) {
+  const D d;
+  x = ClipNan(x, hn::Set(d, -3.925f), hn::Set(d, 3.925f));
+  const V u = hn::Mul(x, x);
+  const V p = Polynomial(u, 2.042336512e-06f, 2.847640466e-04f, 3.777611436e-03f, 5.278414082e-02f, 1.907372214e-01f,
+                         1.128379146e+00f);
+  const V q =
+      Polynomial(u, 3.800552793e-05f, 1.164728551e-03f, 1.499344388e-02f, 1.142382682e-01f, 5.023691937e-01f, 1.0f);
+  return ClipNan(hn::Div(hn::Mul(x, p), q), hn::Set(d, -1.0f), hn::Set(d, 1.0f));
+}
+
+// e / (1 + e) for x < 0 and 1 / (1 + e) else, with e = exp(-|x|): nothing overflows, small results stay precise.
+HWY_INLINE V VectorSigmoid(V x) {
+  const D d;
+  const V one = hn::Set(d, 1.0f);
+  const V e = ExpOfRange(hn::Max(hn::Set(d, -104.0f), hn::Neg(hn::Abs(x))));
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+}
+
+HWY_INLINE V VectorSilu(V x) { return hn::Mul(x, VectorSigmoid(x)); }
+
+HWY_INLINE V VectorGelu(V x) {
+  const D d;
+  const V erf = VectorErf(hn::Mul(x, hn::Set(d, 0.70710678f)));
+  const V half = hn::Mul(x, hn::Set(d, 0.5f));
+  return hn::MulAdd(half, erf, half);
+}
+
+#endif
+}  // namespace HWY_NAMESPACE
+}  // namespace moka::cpu
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,102 @@
+// Each micro-operation as a loop over a tile of floats in the L1 cache.
+#if defined(MOKA_CPU_MICRO_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOKA_CPU_MICRO_INL_H_
+#undef MOKA_CPU_MICRO_INL_H_
+#else
+#define MOKA_CPU_MICRO_INL_H_
+#endif
+
+#include "cpu/math-inl.h"
+#include "cpu/simd-inl.h"
+#include "ops/micro.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moka::cpu {
+namespace HWY_NAMESPACE {
+#if MOKA_SIMD
+
+template <MicroOp kOp>
+HWY_INLINE V Compute(V a, V b, V c) {
+  const D d;
+  const V one = hn::Set(d, 1.0f), zero = hn::Zero(d);
+  if constexpr (kOp == MicroOp::kMov) return a;
+  if constexpr (kOp == MicroOp::kAdd) return hn::Add(a, b);
+  if constexpr (kOp == MicroOp::kSub) return hn::Sub(a, b);
+  if constexpr (kOp == MicroOp::kMul) return hn::Mul(a, b);
+  if constexpr (kOp == MicroOp::kDiv) return hn::Div(a, b);
+  if constexpr (kOp == MicroOp::kMin) return MinNan(a, b);
+  if constexpr (kOp == MicroOp::kMax) return MaxNan(a, b);
+  if constexpr (kOp == MicroOp::kMulAdd) return hn::MulAdd(a, b, c);
+  if constexpr (kOp == MicroOp::kClip) return MinNan(MaxNan(a, b), c);
+  if constexpr (kOp == MicroOp::kLeakyRelu) return hn::IfThenElse(hn::Lt(a, zero), hn::Mul(a, b), a);
+  if constexpr (kOp == MicroOp::kExp) return VectorExp(a);
+  if constexpr (kOp == MicroOp::kTanh) return VectorTanh(a);
+  if constexpr (kOp == MicroOp::kErf) return VectorErf(a);
+  if constexpr (kOp == MicroOp::kSigmoid) return VectorSigmoid(a);
+  if constexpr (kOp == MicroOp::kSilu) return VectorSilu(a);
+  if constexpr (kOp == MicroOp::kHardSigmoid) return ClipNan(hn::MulAdd(a, b, c), zero, one);
+  if constexpr (kOp == MicroOp::kHardSwish) {
+    return hn::Mul(a, ClipNan(hn::MulAdd(a, hn::Set(d, 1.0f / 6), hn::Set(d, 0.5f)), zero, one));
+  }
+  if constexpr (kOp == MicroOp::kGelu) return VectorGelu(a);
+}
+
+// dst may be a, b or c. kScalars: bit 1, 2 is set where b, c is one float for all elements.
+using LoopFn = void (*)(float* dst, const float* a, const float* b, const float* c, int64_t n);
+
+template <MicroOp kOp, int kScalars>
+void Loop(float* dst, const float* a, const float* b, const float* c, int64_t n) {
+  const D d;
+  constexpr int64_t N = kLanes;
+  constexpr int kArity = Arity(kOp);
+  constexpr bool kHasB = kArity > 1 && !(kScalars & 2), kHasC = kArity > 2 && !(kScalars & 4);
+  const V fixed_b = hn::Set(d, kArity > 1 && !kHasB ? *b : 0.0f);
+  const V fixed_c = hn::Set(d, kArity > 2 && !kHasC ? *c : 0.0f);
+  int64_t i = 0;
+  for (; i + 4 * N <= n; i += 4 * N) {
+    V y[4];
+    MOKA_UNROLL for (int u = 0; u < 4; ++u) {
+      const int64_t at = i + u * N;
+      y[u] = Compute<kOp>(hn::LoadU(d, a + at), kHasB ? hn::LoadU(d, b + at) : fixed_b,
+                          kHasC ? hn::LoadU(d, c + at) : fixed_c);
+    }
+    MOKA_UNROLL for (int u = 0; u < 4; ++u) hn::StoreU(y[u], d, dst + i + u * N);
+  }
+  for (; i + N <= n; i += N) {
+    hn::StoreU(
+        Compute<kOp>(hn::LoadU(d, a + i), kHasB ? hn::LoadU(d, b + i) : fixed_b, kHasC ? hn::LoadU(d, c + i) : fixed_c),
+        d, dst + i);
+  }
+  if (i < n) {
+    StorePart(Compute<kOp>(LoadPart(a + i, n - i), kHasB ? LoadPart(b + i, n - i) : fixed_b,
+                           kHasC ? LoadPart(c + i, n - i) : fixed_c),
+              dst + i, n - i);
+  }
+}
+
+template <MicroOp kOp>
+LoopFn PickScalars(int scalars) {
+  if constexpr (Arity(kOp) == 1) return &Loop<kOp, 0>;
+  if constexpr (Arity(kOp) == 2) return (scalars & 2) != 0 ? &Loop<kOp, 2> : &Loop<kOp, 0>;
+  if constexpr (Arity(kOp) == 3) {
+    constexpr LoopFn kFns[] = {&Loop<kOp, 0>, &Loop<kOp, 2>, &Loop<kOp, 4>, &Loop<kOp, 6>};
+    return kFns[scalars >> 1 & 3];
+  }
+}
+
+inline LoopFn PickLoop(MicroOp op, int scalars) {
+  switch (op) {
+#define MOKA_PICK(name, arity, expression) \
+  case MicroOp::k##name:                   \
+    return PickScalars<MicroOp::k##name>(scalars);
+    MOKA_MICRO_OPS(MOKA_PICK)
+#undef MOKA_PICK
+  }
+  return nullptr;
+}
+
+#endif
+}  // namespace HWY_NAMESPACE
+}  // namespace moka::cpu
+HWY_AFTER_NAMESPACE();
+#endif

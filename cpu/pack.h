@@ -1,0 +1,51 @@
+// Weights in the form that tiles read: panels of a few vectors of columns, [panel][k][width], zeros beyond the last
+// column. Panel p of PanelAt() starts at float `panel.col * k`.
+#ifndef MOKA_CPU_PACK_H_
+#define MOKA_CPU_PACK_H_
+
+#include <cstdint>
+#include <span>
+
+#include "cpu/tile.h"
+#include "ops/device.h"
+
+namespace moka::cpu {
+
+// Where element (k, n) of a weight is: k runs through four nested dimensions, the last one fastest.
+struct PanelSource {
+  int64_t k_dims[4];
+  int64_t k_strides[4];
+  int64_t n_stride;
+  float scale;
+
+  int64_t K() const { return k_dims[0] * k_dims[1] * k_dims[2] * k_dims[3]; }
+};
+
+// One panel; `weight` may be unaligned and points at its first column's first element.
+void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, int lanes, float* dst);
+
+// The spec of a constant weight: `groups` blocks of n columns each, group_stride elements apart.
+PackSpec PanelPackSpec(int src, const TileTable& table, const PanelSource& dense, int64_t n, int64_t groups,
+                       int64_t group_stride);
+int64_t PackedFloats(const TileTable& table, int64_t k, int64_t n);
+Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
+
+// ---- Running tiles over a block of rows ---------------------------------------------------------------------------
+
+struct Block {
+  const TileTable* table;
+  int64_t rows;
+  const float* const* a;         // per row
+  float* const* dst;             // per row
+  const float* const* residual;  // per row, or null
+  const int64_t* segments;
+  int64_t num_segments, k_len;
+  const float* bias;  // of the first column, or null
+  float lo, hi;
+};
+// All rows times one panel, which is packed at `b`; the panel's columns start at first_col + panel.col.
+void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col);
+
+}  // namespace moka::cpu
+
+#endif  // MOKA_CPU_PACK_H_

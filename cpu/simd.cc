@@ -1,0 +1,80 @@
+#include "cpu/simd.h"
+
+#include "cpu/targets.h"
+// After targets.h.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/simd.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "cpu/depthwise.h"
+#include "cpu/simd-inl.h"
+#include "cpu/tile.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moka::cpu {
+namespace HWY_NAMESPACE {
+const char* GetTargetName() { return MOKA_SIMD ? hwy::TargetName(HWY_TARGET) : nullptr; }
+}  // namespace HWY_NAMESPACE
+}  // namespace moka::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include <mutex>
+
+#include "cpu/device.h"
+
+namespace moka::cpu {
+HWY_EXPORT(GetTargetName);
+
+namespace {
+
+#if HWY_TARGETS == HWY_STATIC_TARGET
+Simd TablesOf(int64_t) { return ChosenSimd(); }
+int64_t Supported() { return HWY_STATIC_TARGET; }
+#else
+// Highway dispatches through one table index for the whole process; it is narrowed here for a moment.
+Simd TablesOf(int64_t target) {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  const Simd simd = ChosenSimd();
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  return simd;
+}
+int64_t Supported() { return hwy::SupportedTargets() & HWY_TARGETS; }
+#endif
+
+}  // namespace
+
+Simd ChosenSimd() {
+  Simd simd;
+  simd.target = HWY_DYNAMIC_DISPATCH(GetTargetName)();
+  simd.tile = ChosenTileTable();
+  simd.depthwise = ChosenDepthwiseTable();
+  simd.run_micro = ChosenRunMicro();
+  simd.multiply_adds = ChosenMultiplyAdds();
+  return simd;
+}
+
+Simd SimdForTarget(std::string_view target) {
+  for (int64_t targets = Supported(); targets != 0; targets &= targets - 1) {
+    const int64_t one = targets & -targets;
+    if (target == hwy::TargetName(one)) return TablesOf(one);
+  }
+  return {};
+}
+
+std::vector<std::string> SimdTargets() {
+  std::vector<std::string> names;
+  for (int64_t targets = Supported(); targets != 0; targets &= targets - 1) {
+    const Simd simd = TablesOf(targets & -targets);
+    if (simd.target != nullptr) names.push_back(simd.target);
+  }
+  return names;
+}
+
+}  // namespace moka::cpu
+#endif

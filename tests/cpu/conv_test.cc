@@ -1,0 +1,218 @@
+#include <array>
+#include <random>
+
+#include "tests/cpu/run_op.h"
+
+namespace moka {
+namespace {
+
+class Conv : public OnEveryTarget {};
+
+int64_t Pick(std::mt19937& random, std::initializer_list<int64_t> values) {
+  return *(values.begin() + static_cast<ptrdiff_t>(random() % values.size()));
+}
+
+struct ConvShape {
+  int rank = 2;
+  int64_t batch = 1, groups = 1, in_per_group = 1, out_per_group = 1;
+  std::array<int64_t, 3> in{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, begin{}, end{};
+  bool row_major_src = false, constant_weight = true, bias = true;
+
+  std::string Name() const {
+    std::string name = "conv";
+    for (int i = 0; i < rank; ++i) {
+      const auto d = static_cast<size_t>(i);
+      name += " [" + std::to_string(in[d]) + " k" + std::to_string(kernel[d]) + " s" + std::to_string(stride[d]) +
+              " d" + std::to_string(dilation[d]) + " p" + std::to_string(begin[d]) + "," + std::to_string(end[d]) + "]";
+    }
+    return name + " g" + std::to_string(groups) + " " + std::to_string(in_per_group) + "->" +
+           std::to_string(out_per_group);
+  }
+};
+
+std::vector<int64_t> Ints(const std::array<int64_t, 3>& a, int rank) { return {a.begin(), a.begin() + rank}; }
+
+// False where the result would be empty.
+bool MakeConv(const ConvShape& shape, std::mt19937& random, OpTest* test) {
+  test->op = "Conv";
+  Shape x = {shape.batch, shape.groups * shape.in_per_group},
+        w = {shape.groups * shape.out_per_group, shape.in_per_group};
+  Shape y = {shape.batch, shape.groups * shape.out_per_group};
+  std::vector<int64_t> pads = Ints(shape.begin, shape.rank);
+  for (int i = 0; i < shape.rank; ++i) {
+    const auto d = static_cast<size_t>(i);
+    x.push_back(shape.in[d]);
+    w.push_back(shape.kernel[d]);
+    const int64_t room = shape.in[d] + shape.begin[d] + shape.end[d] - (shape.kernel[d] - 1) * shape.dilation[d] - 1;
+    if (room < 0) return false;
+    y.push_back(room / shape.stride[d] + 1);
+    pads.push_back(shape.end[d]);
+  }
+  test->attrs.Set("strides", Ints(shape.stride, shape.rank));
+  test->attrs.Set("dilations", Ints(shape.dilation, shape.rank));
+  test->attrs.Set("pads", pads);
+  test->attrs.Set("group", shape.groups);
+  test->AddFloats(MakeDense(DataType::kF32, x, shape.row_major_src ? Format::kRowMajor : Format::kChannelsLast),
+                  random);
+  test->AddFloats(MakeDense(DataType::kF32, w), random, 0.5f);
+  if (shape.bias) test->AddFloats(MakeDense(DataType::kF32, {y[1]}), random);
+  test->constant = {false, shape.constant_weight};
+  test->dst = {MakeDense(DataType::kF32, y, Format::kChannelsLast)};
+  return true;
+}
+
+TEST_P(Conv, RandomShapesWithTails) {
+  std::mt19937 random(11);
+  int runs = 0;
+  for (int i = 0; i < 250; ++i) {
+    ConvShape shape;
+    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2, 2, 3}));
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.groups = Pick(random, {1, 1, 1, 2, 3});
+    shape.in_per_group = Pick(random, {1, 3, 4, 5, 16, 17});
+    shape.out_per_group = Pick(random, {2, 3, 8, 15, 16, 33, 65});
+    for (int d = 0; d < shape.rank; ++d) {
+      const auto k = static_cast<size_t>(d);
+      shape.in[k] = Pick(random, {1, 2, 5, 7, 13});
+      shape.kernel[k] = Pick(random, {1, 1, 2, 3, 3, 5});
+      shape.stride[k] = Pick(random, {1, 1, 2, 3});
+      shape.dilation[k] = Pick(random, {1, 1, 1, 2});
+      shape.begin[k] = Pick(random, {0, 0, 1, 2, 4});
+      shape.end[k] = Pick(random, {0, 0, 1, 3});
+    }
+    shape.row_major_src = random() % 4 == 0;
+    shape.constant_weight = random() % 4 != 0;
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    if (!MakeConv(shape, random, &test)) continue;
+    ++runs;
+    CheckOp(device(), test, Kernel("conv_igemm"), 1e-4, shape.Name());
+  }
+  EXPECT_GT(runs, 150);
+}
+
+TEST_P(Conv, PlainOnesOfNetworks) {
+  std::mt19937 random(12);
+  ConvShape first;  // the first layer reads the caller's picture
+  first.in_per_group = 3;
+  first.out_per_group = 64;
+  first.in = {45, 60, 1};
+  first.kernel = {7, 7, 1};
+  first.stride = {2, 2, 1};
+  first.begin = first.end = {3, 3, 0};
+  first.row_major_src = true;
+  ConvShape middle;
+  middle.in_per_group = 64;
+  middle.out_per_group = 72;
+  middle.in = {28, 28, 1};
+  middle.kernel = {3, 3, 1};
+  middle.begin = middle.end = {1, 1, 0};
+  ConvShape wide = middle;
+  wide.in_per_group = 24;
+  wide.in = {2, 1500, 1};
+  ConvShape point;
+  point.in_per_group = 96;
+  point.out_per_group = 24;
+  point.in = {14, 15, 1};
+  for (const ConvShape& shape : {first, middle, wide, point}) {
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    const OpRun run = CheckOp(device(), test, Kernel("conv_igemm"), 2e-4, shape.Name());
+    EXPECT_GT(run.units, 0);
+  }
+}
+
+TEST_P(Conv, Depthwise) {
+  std::mt19937 random(13);
+  int runs = 0;
+  for (int i = 0; i < 200; ++i) {
+    ConvShape shape;
+    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2}));
+    shape.batch = Pick(random, {1, 2});
+    shape.groups = Pick(random, {2, 3, 8, 15, 16, 17, 33, 48, 100});
+    for (int d = 0; d < shape.rank; ++d) {
+      const auto k = static_cast<size_t>(d);
+      shape.in[k] = Pick(random, {1, 2, 5, 7, 8, 14, 17});
+      shape.kernel[k] = Pick(random, {1, 2, 3, 3, 3, 5, 5});
+      shape.stride[k] = Pick(random, {1, 1, 2, 2, 3});
+      shape.dilation[k] = Pick(random, {1, 1, 1, 2});
+      shape.begin[k] = Pick(random, {0, 1, 1, 2, 4});
+      shape.end[k] = Pick(random, {0, 1, 1, 3});
+    }
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    if (!MakeConv(shape, random, &test)) continue;
+    ++runs;
+    CheckOp(device(), test, Kernel("depthwise"), 2e-5, "depthwise " + shape.Name());
+  }
+  EXPECT_GT(runs, 100);
+}
+
+TEST_P(Conv, Epilogues) {
+  std::mt19937 random(14);
+  for (const bool depthwise : {false, true}) {
+    for (int kind = 0; kind < 4; ++kind) {
+      ConvShape shape;
+      shape.groups = depthwise ? 35 : 1;
+      shape.in_per_group = depthwise ? 1 : 9;
+      shape.out_per_group = depthwise ? 1 : 35;
+      shape.in = {9, 11, 1};
+      shape.kernel = {3, 3, 1};
+      shape.begin = shape.end = {1, 1, 0};
+      OpTest test;
+      ASSERT_TRUE(MakeConv(shape, random, &test));
+      test.program_begin = 3;
+      MicroProgram& program = test.program;
+      const auto r0 = MicroRegister(0), s0 = MicroSource(0);
+      if (kind == 0) {
+        program.ops[program.num_ops++] = {MicroOp::kHardSwish, 0, r0, 0, 0, {}};
+      } else {
+        program.num_sources = 1;
+        program.ops[program.num_ops++] = {kind == 3 ? MicroOp::kMul : MicroOp::kAdd, 0, r0, s0, 0, {}};
+        program.ops[program.num_ops++] = {MicroOp::kMax, 0, r0, MicroConstant(0), 0, {}};
+        program.num_constants = 1;
+        const Shape source = kind == 2 ? Shape{1, 35, 1, 1} : kind == 3 ? Shape{1, 1, 9, 11} : Shape{1, 35, 9, 11};
+        test.AddFloats(MakeDense(DataType::kF32, source, Format::kChannelsLast), random);
+        if (kind == 1) test.in_place = 3;
+      }
+      CheckOp(device(), test, Kernel(depthwise ? "depthwise" : "conv_igemm"), 3e-5, "epilogue " + std::to_string(kind));
+    }
+  }
+}
+
+TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
+  std::mt19937 random(15);
+  ConvShape shape;
+  shape.batch = 2;
+  shape.in_per_group = 32;
+  shape.out_per_group = 48;
+  shape.in = {40, 40, 1};
+  shape.kernel = {3, 3, 1};
+  shape.begin = shape.end = {1, 1, 0};
+  OpTest test;
+  ASSERT_TRUE(MakeConv(shape, random, &test));
+  const OpRun one = RunOp(device(), test, 1);
+  ASSERT_GT(one.units, 7);
+  for (const int threads : {2, 3, 7}) {
+    const OpRun many = RunOp(device(), test, threads);
+    EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
+  }
+}
+
+TEST_P(Conv, RefusesRowMajorResults) {
+  std::mt19937 random(16);
+  ConvShape shape;
+  shape.out_per_group = 4;
+  shape.in = {5, 5, 1};
+  OpTest test;
+  ASSERT_TRUE(MakeConv(shape, random, &test));
+  test.dst = {MakeDense(DataType::kF32, test.dst[0].shape())};
+  const OpRun run = RunOp(device(), test);
+  EXPECT_EQ(run.kernel, "reference/Conv");
+  EXPECT_NE(run.refusals.find("dst: stride of C is 25, not 1"), std::string::npos) << run.refusals;
+}
+
+MOKA_ON_EVERY_TARGET(Conv);
+
+}  // namespace
+}  // namespace moka
