@@ -98,8 +98,8 @@ TEST(Platform, FindsTheCacheFolder) {
   ::unsetenv("MOKA_CACHE_DIR");
   EXPECT_EQ(CacheDirectory(), "/caches/moka");
   ::unsetenv("XDG_CACHE_HOME");
-  ::setenv("HOME", "/home/me", 1);
-  EXPECT_EQ(CacheDirectory(), "/home/me/.cache/moka");
+  ::setenv("HOME", "/elsewhere/me", 1);
+  EXPECT_EQ(CacheDirectory(), "/elsewhere/me/.cache/moka");
 }
 
 TEST(Platform, ReportsALibraryThatIsMissing) {

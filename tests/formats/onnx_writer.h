@@ -109,14 +109,17 @@ using AttributeSpecs = std::vector<AttributeSpec>;
 // A GraphProto: the model's own, or the value of an attribute.
 class GraphBuilder {
  public:
-  void AddInput(const std::string& name, DimSpecs dims, DataType type = DataType::kF32) {
-    AddValue(onnx::GraphFields::kInput, name, type, std::move(dims));
+  void AddInput(const std::string& name, const DimSpecs& dims, DataType type = DataType::kF32) {
+    AddValue(onnx::GraphFields::kInput, name, type, &dims);
   }
-  void AddOutput(const std::string& name, DataType type = DataType::kF32, std::optional<DimSpecs> dims = {}) {
-    AddValue(onnx::GraphFields::kOutput, name, type, std::move(dims));
+  void AddOutput(const std::string& name, DataType type = DataType::kF32) {
+    AddValue(onnx::GraphFields::kOutput, name, type, nullptr);
   }
-  void AddValueInfo(const std::string& name, DimSpecs dims, DataType type = DataType::kF32) {
-    AddValue(onnx::GraphFields::kValueInfo, name, type, std::move(dims));
+  void AddOutput(const std::string& name, DataType type, const DimSpecs& dims) {
+    AddValue(onnx::GraphFields::kOutput, name, type, &dims);
+  }
+  void AddValueInfo(const std::string& name, const DimSpecs& dims, DataType type = DataType::kF32) {
+    AddValue(onnx::GraphFields::kValueInfo, name, type, &dims);
   }
   template <class T>
   void AddInitializer(const std::string& name, std::vector<int64_t> dims, const std::vector<T>& values) {
@@ -144,11 +147,11 @@ class GraphBuilder {
   const std::string& bytes() const { return bytes_; }
 
  private:
-  void AddValue(uint32_t field, const std::string& name, DataType type, std::optional<DimSpecs> dims) {
+  void AddValue(uint32_t field, const std::string& name, DataType type, const DimSpecs* dims) {
     std::string tensor;
     protozero::pbf_writer tensor_writer(tensor);
     tensor_writer.add_int32(onnx::TensorTypeFields::kElementType, onnx::ToOnnx(type));
-    if (dims.has_value()) tensor_writer.add_message(onnx::TensorTypeFields::kShape, EncodeShape(*dims));
+    if (dims != nullptr) tensor_writer.add_message(onnx::TensorTypeFields::kShape, EncodeShape(*dims));
     std::string bytes;
     protozero::pbf_writer writer(bytes);
     writer.add_string(onnx::ValueInfoFields::kName, name);
