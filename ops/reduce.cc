@@ -24,8 +24,15 @@ Status ResolveReduced(const Attributes& attrs, const IntList& axes, int rank, ui
   return Status();
 }
 
+constexpr std::initializer_list<DataType> kNumbers = {DataType::kF32, DataType::kF64, DataType::kI32, DataType::kI64};
+constexpr std::initializer_list<DataType> kOrdered = {DataType::kF32, DataType::kF64, DataType::kI8,  DataType::kI32,
+                                                      DataType::kI64, DataType::kU8,  DataType::kBool};
+
+bool IsExtremum(ReduceKind kind) { return kind == ReduceKind::kReduceMax || kind == ReduceKind::kReduceMin; }
+
+template <ReduceKind kKind>
 Status InferReduce(InferContext& ctx) {
-  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, {DataType::kF32, DataType::kF64, DataType::kI32, DataType::kI64}));
+  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, IsExtremum(kKind) ? kOrdered : kNumbers));
   const SymbolicTensor& x = *ctx.src[0];
   IntList axes;
   MOKA_RETURN_IF_ERROR(ReadInts(ctx, 1, "axes", &axes));
@@ -79,6 +86,21 @@ const Reducer<A>& ReducerOf(ReduceKind kind) {
   return kReducers[static_cast<size_t>(kind)];
 }
 
+// The smallest and the largest integer are those of the type, not of the accumulator.
+template <class A>
+A StartOf(ReduceKind kind, DataType type, const Reducer<A>& reducer) {
+  A start = reducer.start();
+  if (!std::is_integral_v<A> || !IsExtremum(kind)) return start;
+  const bool max = kind == ReduceKind::kReduceMax;
+  if (type == DataType::kBool) return static_cast<A>(max ? 0 : 1);
+  (void)WithElementType(type, [&](auto element) {
+    using Limits = std::numeric_limits<decltype(element)>;
+    start = static_cast<A>(max ? Limits::lowest() : Limits::max());
+    return Status();
+  });
+  return start;
+}
+
 template <class Float>
 Status ReduceReference(const ReferenceCall& reference) {
   const OpCall& call = reference.call;
@@ -94,9 +116,10 @@ Status ReduceReference(const ReferenceCall& reference) {
   return WithAccumulator<Float>(x.type, [&](auto accumulator) {
     using Acc = decltype(accumulator);
     const Reducer<Acc>& reducer = ReducerOf<Acc>(params.kind);
+    const Acc start = StartOf(params.kind, x.type, reducer);
     ForEachIndex(kept, [&](const Index& at) {
       const int64_t base = OffsetOf(x, at);
-      Acc result = reducer.start();
+      Acc result = start;
       ForEachIndex(reduced, [&](const Index& inner) {
         result = reducer.step(result, Load<Acc>(x, reference.src[0], base + OffsetOf(x, inner)));
       });
@@ -116,16 +139,17 @@ constexpr const char* kNames[] = {
 #undef MOKA_REDUCE_NAME
 };
 
-constexpr OpSchema Schema(ReduceKind kind) {
+template <ReduceKind kKind>
+constexpr OpSchema Schema() {
   return {
       .domain = "",
-      .name = kNames[static_cast<size_t>(kind)],
+      .name = kNames[static_cast<size_t>(kKind)],
       .min_src = 1,
       .max_src = 2,
       .min_dst = 1,
       .max_dst = 1,
       .layout = LayoutRule::kStrided,
-      .infer = InferReduce,
+      .infer = InferReduce<kKind>,
       MOKA_REFERENCES(ReduceReference)  //
           .cost = ReduceCost,
   };
@@ -152,10 +176,10 @@ Result<ReduceParams> ReduceParams::From(const OpCall& call) {
   return params;
 }
 
-#define MOKA_REDUCE_SCHEMA(name, start, step, end)                   \
-  const OpSchema* name##Schema() {                                   \
-    static constexpr OpSchema kSchema = Schema(ReduceKind::k##name); \
-    return &kSchema;                                                 \
+#define MOKA_REDUCE_SCHEMA(name, start, step, end)                     \
+  const OpSchema* name##Schema() {                                     \
+    static constexpr OpSchema kSchema = Schema<ReduceKind::k##name>(); \
+    return &kSchema;                                                   \
   }
 MOKA_REDUCE_OPS(MOKA_REDUCE_SCHEMA)
 #undef MOKA_REDUCE_SCHEMA

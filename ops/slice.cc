@@ -1,6 +1,7 @@
 #include "ops/slice.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "base/status.h"
@@ -12,11 +13,12 @@
 namespace moka {
 namespace {
 
-// Starts, ends and steps beyond this act like it: no dimension is as long, and sums stay far from overflow.
-constexpr int64_t kFar = int64_t{1} << 60;
+// Exporters write the largest i32 or i64 for "to the end": both mean it, whatever the dimension is.
+constexpr int64_t kEnd = std::numeric_limits<int32_t>::max();
+// Longer steps act like this one: sums stay far from overflow.
 constexpr int64_t kLongStep = int64_t{1} << 40;
 
-int64_t Near(int64_t value, int64_t limit) { return std::clamp(value, -limit, limit); }
+int64_t ClampStep(int64_t step) { return std::clamp(step, -kLongStep, kLongStep); }
 
 // Which dimension entry i of starts, ends and steps speaks of; without axes the first ones.
 Status ReadAxes(const IntList& axes, int count, int rank, std::array<int, kMaxRank>* resolved) {
@@ -48,8 +50,9 @@ Status CheckSteps(const IntList& steps, int count) {
 // min(1, max(0, -value)) is 1 for negative integers and 0 for others.
 Dim FromFront(const Dim& value, const Dim& d) {
   if (value.is_constant()) {
-    const Dim near(Near(value.constant(), kFar));
-    return near.constant() < 0 ? near + d : near;
+    if (value.constant() >= kEnd) return d;
+    if (value.constant() <= -kEnd) return -1;
+    return value.constant() < 0 ? value + d : value;
   }
   if (value.IsNonNegative()) return value;
   return value + d * Dim::Min(1, Dim::Max(0, Dim(0) - value));
@@ -70,8 +73,13 @@ struct AxisRange {
 };
 
 AxisRange ConcreteRange(int64_t start, int64_t end, int64_t step, int64_t d) {
-  start = Near(start, kFar) + (start < 0 ? d : 0);
-  end = Near(end, kFar) + (end < 0 ? d : 0);
+  const auto from_front = [d](int64_t value) {
+    if (value >= kEnd) return d;
+    if (value <= -kEnd) return int64_t{-1};
+    return value < 0 ? value + d : value;
+  };
+  start = from_front(start);
+  end = from_front(end);
   if (step > 0) {
     start = std::clamp<int64_t>(start, 0, d);
     end = std::clamp<int64_t>(end, 0, d);
@@ -113,7 +121,7 @@ Status InferSlice(InferContext& ctx) {
   y.type = x.type;
   y.dims = x.dims;
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-    const int64_t step = Near(steps.present ? steps.values[i] : 1, kLongStep);
+    const int64_t step = ClampStep(steps.present ? steps.values[i] : 1);
     Dim& dim = y.dims[static_cast<size_t>(along[i])];
     dim = SliceLength(starts[i], ends[i], step, dim);
     if (x.rank() == 1) TrackElements(ctx, starts[i], ends[i], step);
@@ -161,7 +169,7 @@ Result<SliceParams> SliceParams::From(const OpCall& call) {
   params.step.fill(1);
   for (int i = 0; i < starts.size; ++i) {
     const size_t k = static_cast<size_t>(along[static_cast<size_t>(i)]);
-    params.step[k] = Near(steps.present ? steps[i] : 1, kLongStep);
+    params.step[k] = ClampStep(steps.present ? steps[i] : 1);
     const AxisRange range = ConcreteRange(starts[i], ends[i], params.step[k], x.dims[k]);
     params.start[k] = range.start;
     params.count[k] = range.count;
