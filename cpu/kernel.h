@@ -101,6 +101,7 @@ std::span<const KernelRow> SoftmaxRows();
 std::span<const KernelRow> ReduceRows();
 std::span<const KernelRow> BatchNormRows();
 std::span<const KernelRow> CopyRows();
+std::span<const KernelRow> PadRows();
 std::span<const KernelRow> GatherRows();
 
 // Formats of packs that kernels name in Choice::packs.

@@ -62,9 +62,9 @@ HWY_INLINE void StorePart(V v, float* p, int64_t count) {
 
 // min(max(x, lo), hi); NaN in x stays. x86 returns the second operand where one is NaN.
 HWY_INLINE V ClipNan(V x, V lo, V hi) { return hn::Min(hi, hn::Max(lo, x)); }
-// NaN in any operand is the result.
-HWY_INLINE V MaxNan(V a, V b) { return hn::IfThenElse(hn::Ne(a, a), a, hn::Max(a, b)); }
-HWY_INLINE V MinNan(V a, V b) { return hn::IfThenElse(hn::Ne(a, a), a, hn::Min(a, b)); }
+// NaN in any operand is the result. (Ne(a, a) is false for NaN with AVX.)
+HWY_INLINE V MaxNan(V a, V b) { return hn::IfThenElse(hn::IsNaN(a), a, hn::Max(a, b)); }
+HWY_INLINE V MinNan(V a, V b) { return hn::IfThenElse(hn::IsNaN(a), a, hn::Min(a, b)); }
 
 #endif
 }  // namespace HWY_NAMESPACE

@@ -9,6 +9,7 @@
 #include "cpu/depthwise.h"
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
+#include "cpu/vector.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -54,6 +55,7 @@ Simd ChosenSimd() {
   simd.target = HWY_DYNAMIC_DISPATCH(GetTargetName)();
   simd.tile = ChosenTileTable();
   simd.depthwise = ChosenDepthwiseTable();
+  simd.vector = ChosenVectorTable();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();
   return simd;

@@ -1,0 +1,197 @@
+// MaxPool and AveragePool. Channels-last: each result is a fold of whole pixels. Row-major: the rows of a window are
+// folded into one padded row in scratch, along which the window then slides.
+#include "ops/pool.h"
+
+#include <algorithm>
+
+#include "cpu/kernel.h"
+#include "cpu/vector.h"
+
+namespace moka::cpu {
+namespace {
+
+constexpr int64_t kUnitLoads = 32768;
+constexpr int64_t kChannelStep = 64;  // channels of a task are a multiple of it
+
+// Three spatial dimensions, those that are missing in front with size 1.
+struct PoolLaunch {
+  int32_t max, count_padding;
+  int64_t kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3], input[3], output[3];
+  int64_t src_step[3], dst_step[3];
+  int64_t batch, channels, src_batch, dst_batch, src_channel, dst_channel;
+  int64_t channel_part;  // of a task, where channels are contiguous
+  int64_t tasks, tasks_per_unit;
+  int64_t row_floats;  // of the scratch row
+};
+
+// The taps of result `o` along dimension `i` that lie in the input, and the number that an average counts.
+struct Reach {
+  int64_t first, count, counted;
+};
+Reach ReachOf(const PoolLaunch& launch, int i, int64_t o) {
+  const int64_t start = o * launch.stride[i] - launch.pad_begin[i];
+  const auto taps_below = [&](int64_t limit) {
+    return limit <= start ? 0 : std::min(CeilDiv(limit - start, launch.dilation[i]), launch.kernel[i]);
+  };
+  const int64_t skipped = taps_below(0);
+  Reach reach;
+  reach.first = start + skipped * launch.dilation[i];
+  reach.count = std::max<int64_t>(taps_below(launch.input[i]) - skipped, 0);
+  reach.counted = launch.count_padding != 0 ? taps_below(launch.input[i] + launch.pad_end[i]) : reach.count;
+  return reach;
+}
+
+Status FillLaunch(const OpCall& call, PoolLaunch* launch) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const PoolParams params, PoolParams::From(call));
+  if (call.dst.size() > 1 && call.dst[1].present()) return Unsupported("dst 1: Indices");
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  const Window window = params.Expanded(3);
+  launch->max = params.max ? 1 : 0;
+  launch->count_padding = params.count_include_pad ? 1 : 0;
+  for (size_t i = 0; i < 3; ++i) {
+    launch->kernel[i] = window.kernel[i];
+    launch->stride[i] = window.strides[i];
+    launch->dilation[i] = window.dilations[i];
+    launch->pad_begin[i] = window.pads_begin[i];
+    launch->pad_end[i] = window.pads_end[i];
+    launch->input[i] = launch->output[i] = 1;
+    const size_t missing = static_cast<size_t>(3 - params.rank);
+    if (i < missing) continue;
+    const size_t d = i - missing + 2;
+    launch->input[i] = x.dims[d];
+    launch->output[i] = y.dims[d];
+    launch->src_step[i] = x.strides[d];
+    launch->dst_step[i] = y.strides[d];
+  }
+  launch->batch = x.dims[0];
+  launch->channels = x.dims[1];
+  launch->src_batch = x.strides[0];
+  launch->dst_batch = y.strides[0];
+  launch->src_channel = x.strides[1];
+  launch->dst_channel = y.strides[1];
+  return Status();
+}
+
+void SetUnits(int64_t loads_per_task, const OpCall& call, PoolLaunch* launch, Choice* choice) {
+  launch->tasks_per_unit = std::max<int64_t>(kUnitLoads / std::max<int64_t>(loads_per_task, 1), 1);
+  choice->units = CeilDiv(launch->tasks, launch->tasks_per_unit);
+  const int64_t taps = launch->kernel[0] * launch->kernel[1] * launch->kernel[2];
+  choice->cost_us =
+      static_cast<double>(4 * call.dst[0].NumElements() * std::min<int64_t>(taps, 4) + 4 * call.src[0].NumElements()) /
+      kBytesPerMicrosecond;
+  choice->launch = Blob::Of(*launch);
+}
+
+// A task: one row of results, of all its channels or of a part of them.
+Status ChoosePixels(const Kernel&, const OpCall& call, Choice* choice) {
+  PoolLaunch launch{};
+  MOKA_RETURN_IF_ERROR(FillLaunch(call, &launch));
+  if (launch.channels != 1 && (launch.src_channel != 1 || launch.dst_channel != 1)) {
+    return Unsupported("the stride of C is ", launch.src_channel, " in src 0 and ", launch.dst_channel, " in dst 0");
+  }
+  if (launch.channels == 1 && launch.src_step[2] == 1 && launch.dst_step[2] == 1) {
+    return Unsupported("one channel: rows are longer");
+  }
+  const int64_t loads = launch.kernel[0] * launch.kernel[1] * launch.kernel[2] * launch.output[2];
+  launch.channel_part = std::max(kUnitLoads / std::max<int64_t>(loads, 1) / kChannelStep, int64_t{1}) * kChannelStep;
+  launch.channel_part = std::min(launch.channel_part, launch.channels);
+  const int64_t parts = CeilDiv(launch.channels, launch.channel_part);
+  launch.tasks = launch.batch * launch.output[0] * launch.output[1] * parts;
+  SetUnits(loads * launch.channel_part, call, &launch, choice);
+  return Status();
+}
+
+void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
+  const auto& launch = args.Launch<PoolLaunch>();
+  const auto fold = args.simd->vector->fold_columns[static_cast<size_t>(launch.max != 0 ? Fold::kMax : Fold::kSum)];
+  const int64_t parts = CeilDiv(launch.channels, launch.channel_part);
+  const int64_t last = std::min(end * launch.tasks_per_unit, launch.tasks);
+  for (int64_t task = begin * launch.tasks_per_unit; task < last; ++task) {
+    const int64_t channel = task % parts * launch.channel_part, row = task / parts;
+    const int64_t o1 = row % launch.output[1], o0 = row / launch.output[1] % launch.output[0];
+    const int64_t n = row / launch.output[1] / launch.output[0];
+    const int64_t cols = std::min(launch.channel_part, launch.channels - channel);
+    const Reach r0 = ReachOf(launch, 0, o0), r1 = ReachOf(launch, 1, o1);
+    const float* src =
+        args.Src(0) + n * launch.src_batch + channel + r0.first * launch.src_step[0] + r1.first * launch.src_step[1];
+    float* dst = args.Dst() + n * launch.dst_batch + channel + o0 * launch.dst_step[0] + o1 * launch.dst_step[1];
+    Taps taps = {{r0.count, r1.count, 0},
+                 {launch.dilation[0] * launch.src_step[0], launch.dilation[1] * launch.src_step[1],
+                  launch.dilation[2] * launch.src_step[2]}};
+    for (int64_t o2 = 0; o2 < launch.output[2]; ++o2, dst += launch.dst_step[2]) {
+      const Reach r2 = ReachOf(launch, 2, o2);
+      taps.count[2] = r2.count;
+      const int64_t counted = r0.counted * r1.counted * r2.counted;
+      const float scale = launch.max != 0 || counted == 0 ? 1.0f : 1.0f / static_cast<float>(counted);
+      fold(src + r2.first * launch.src_step[2], taps, scale, dst, cols);
+    }
+  }
+}
+
+// A task: one row of results of one channel.
+Status ChooseRows(const Kernel&, const OpCall& call, Choice* choice) {
+  PoolLaunch launch{};
+  MOKA_RETURN_IF_ERROR(FillLaunch(call, &launch));
+  if ((launch.input[2] != 1 && launch.src_step[2] != 1) || (launch.output[2] != 1 && launch.dst_step[2] != 1)) {
+    return Unsupported("the stride of the last dimension is ", launch.src_step[2], " in src 0 and ", launch.dst_step[2],
+                       " in dst 0");
+  }
+  const int64_t covered = (launch.output[2] - 1) * launch.stride[2] + (launch.kernel[2] - 1) * launch.dilation[2] + 1;
+  launch.row_floats = std::max(covered, launch.pad_begin[2] + launch.input[2]) + kSlideSlack * launch.stride[2];
+  launch.tasks = launch.batch * launch.channels * launch.output[0] * launch.output[1];
+  const int64_t vertical = launch.kernel[0] * launch.kernel[1] * launch.input[2];
+  choice->scratch_per_worker = static_cast<uint64_t>(launch.row_floats + launch.output[2]) * sizeof(float);
+  SetUnits(vertical + launch.kernel[2] * launch.output[2], call, &launch, choice);
+  return Status();
+}
+
+// Prepares scratch: a row of padding, and what an average counts along the row.
+void StartRows(const PoolLaunch& launch, float* row, float* counted) {
+  std::fill_n(row, launch.row_floats, FoldStart(launch.max != 0 ? Fold::kMax : Fold::kSum));
+  for (int64_t o = 0; o < launch.output[2] && launch.max == 0; ++o) {
+    counted[o] = static_cast<float>(std::max<int64_t>(ReachOf(launch, 2, o).counted, 1));
+  }
+}
+
+void RunRows(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+  const auto& launch = args.Launch<PoolLaunch>();
+  const VectorTable& vector = *args.simd->vector;
+  const auto fold = vector.fold_columns[static_cast<size_t>(launch.max != 0 ? Fold::kMax : Fold::kSum)];
+  const auto slide = launch.max != 0 ? vector.slide_max : vector.slide_sum;
+  float* row = args.WorkerScratch(worker);
+  float* counted = row + launch.row_floats;
+  StartRows(launch, row, counted);
+  const int64_t last = std::min(end * launch.tasks_per_unit, launch.tasks);
+  for (int64_t task = begin * launch.tasks_per_unit; task < last; ++task) {
+    const int64_t o1 = task % launch.output[1], o0 = task / launch.output[1] % launch.output[0];
+    const int64_t plane = task / launch.output[1] / launch.output[0];
+    const int64_t channel = plane % launch.channels, n = plane / launch.channels;
+    const Reach r0 = ReachOf(launch, 0, o0), r1 = ReachOf(launch, 1, o1);
+    const float* src = args.Src(0) + n * launch.src_batch + channel * launch.src_channel +
+                       r0.first * launch.src_step[0] + r1.first * launch.src_step[1];
+    float* dst = args.Dst() + n * launch.dst_batch + channel * launch.dst_channel + o0 * launch.dst_step[0] +
+                 o1 * launch.dst_step[1];
+    const Taps taps = {{1, r0.count, r1.count},
+                       {0, launch.dilation[0] * launch.src_step[0], launch.dilation[1] * launch.src_step[1]}};
+    fold(src, taps, 1.0f, row + launch.pad_begin[2], launch.input[2]);
+    slide(row, {launch.kernel[2], launch.dilation[2], launch.stride[2]}, dst, launch.output[2]);
+    if (launch.max != 0) continue;
+    const float rows_counted = static_cast<float>(std::max<int64_t>(r0.counted * r1.counted, 1));
+    for (int64_t o = 0; o < launch.output[2]; ++o) dst[o] /= counted[o] * rows_counted;
+  }
+}
+
+}  // namespace
+
+std::span<const KernelRow> PoolRows() {
+  static constexpr KernelRow kRows[] = {
+      {"MaxPool", "pool_pixels", &ChoosePixels, &RunPixels},
+      {"MaxPool", "pool_rows", &ChooseRows, &RunRows},
+      {"AveragePool", "pool_pixels", &ChoosePixels, &RunPixels},
+      {"AveragePool", "pool_rows", &ChooseRows, &RunRows},
+  };
+  return kRows;
+}
+
+}  // namespace moka::cpu

@@ -1,0 +1,129 @@
+// Transposition of a matrix of 4-byte elements, through registers.
+#if defined(MOKA_CPU_TRANSPOSE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOKA_CPU_TRANSPOSE_INL_H_
+#undef MOKA_CPU_TRANSPOSE_INL_H_
+#else
+#define MOKA_CPU_TRANSPOSE_INL_H_
+#endif
+
+#include "cpu/simd-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moka::cpu {
+namespace HWY_NAMESPACE {
+#if MOKA_SIMD
+
+template <int kSize>
+using Tag = hn::CappedTag<float, kSize>;
+
+// Four floats from each of kSize / 4 places, `step` apart.
+template <int kSize>
+HWY_INLINE hn::Vec<Tag<kSize>> LoadQuads(const float* p, int64_t step) {
+  if constexpr (kSize == 4) {
+    return hn::LoadU(Tag<4>(), p);
+  } else {
+    return hn::Combine(Tag<kSize>(), LoadQuads<kSize / 2>(p + kSize / 8 * step, step), LoadQuads<kSize / 2>(p, step));
+  }
+}
+
+// kSize rows, 4 columns. Block b of vector j holds row 4 b + j; transposed within blocks, vector j is column j.
+template <int kSize>
+HWY_INLINE void TransposeBlock(const float* src, int64_t src_step, float* dst, int64_t dst_step) {
+  const Tag<kSize> d;
+  const auto a = LoadQuads<kSize>(src, 4 * src_step);
+  const auto b = LoadQuads<kSize>(src + src_step, 4 * src_step);
+  const auto c = LoadQuads<kSize>(src + 2 * src_step, 4 * src_step);
+  const auto e = LoadQuads<kSize>(src + 3 * src_step, 4 * src_step);
+  const auto ac_low = hn::InterleaveLower(d, a, c), ac_high = hn::InterleaveUpper(d, a, c);
+  const auto be_low = hn::InterleaveLower(d, b, e), be_high = hn::InterleaveUpper(d, b, e);
+  hn::StoreU(hn::InterleaveLower(d, ac_low, be_low), d, dst);
+  hn::StoreU(hn::InterleaveUpper(d, ac_low, be_low), d, dst + dst_step);
+  hn::StoreU(hn::InterleaveLower(d, ac_high, be_high), d, dst + 2 * dst_step);
+  hn::StoreU(hn::InterleaveUpper(d, ac_high, be_high), d, dst + 3 * dst_step);
+}
+
+HWY_INLINE void TransposeRest(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t rows,
+                              int64_t cols) {
+  for (int64_t c = 0; c < cols; ++c) {
+    for (int64_t r = 0; r < rows; ++r) std::memcpy(dst + c * dst_step + r, src + r * src_step + c, sizeof(float));
+  }
+}
+
+// Rows [*row, rows) as far as blocks of kSize rows go; all columns.
+template <int kSize>
+HWY_INLINE void TransposeRows(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t rows,
+                              int64_t cols, int64_t* row) {
+  if constexpr (kSize <= kLanes) {
+    for (; *row + kSize <= rows; *row += kSize) {
+      const float* from = src + *row * src_step;
+      float* to = dst + *row;
+      int64_t c = 0;
+      for (; c + 4 <= cols; c += 4) TransposeBlock<kSize>(from + c, src_step, to + c * dst_step, dst_step);
+      TransposeRest(from + c, src_step, to + c * dst_step, dst_step, kSize, cols - c);
+    }
+  }
+}
+
+// A few rows whose elements alternate in a dense result: planes become pixels, halves of channels are shuffled.
+HWY_INLINE int64_t InterleaveRows(const float* src, int64_t src_step, float* dst, int64_t rows, int64_t cols) {
+  const D d;
+  constexpr int64_t N = kLanes;
+  int64_t c = 0;
+  const auto load = [&](int64_t row) HWY_ATTR { return hn::LoadU(d, src + row * src_step + c); };
+  for (; rows == 2 && c + N <= cols; c += N) hn::StoreInterleaved2(load(0), load(1), d, dst + 2 * c);
+  for (; rows == 3 && c + N <= cols; c += N) hn::StoreInterleaved3(load(0), load(1), load(2), d, dst + 3 * c);
+  for (; rows == 4 && c + N <= cols; c += N) hn::StoreInterleaved4(load(0), load(1), load(2), load(3), d, dst + 4 * c);
+  return c;
+}
+HWY_INLINE int64_t DeinterleaveColumns(const float* src, float* dst, int64_t dst_step, int64_t rows, int64_t cols) {
+  const D d;
+  constexpr int64_t N = kLanes;
+  int64_t r = 0;
+  V v0, v1, v2, v3;
+  const auto store = [&](V v, int64_t col) HWY_ATTR { hn::StoreU(v, d, dst + col * dst_step + r); };
+  for (; cols == 2 && r + N <= rows; r += N) {
+    hn::LoadInterleaved2(d, src + 2 * r, v0, v1);
+    store(v0, 0), store(v1, 1);
+  }
+  for (; cols == 3 && r + N <= rows; r += N) {
+    hn::LoadInterleaved3(d, src + 3 * r, v0, v1, v2);
+    store(v0, 0), store(v1, 1), store(v2, 2);
+  }
+  for (; cols == 4 && r + N <= rows; r += N) {
+    hn::LoadInterleaved4(d, src + 4 * r, v0, v1, v2, v3);
+    store(v0, 0), store(v1, 1), store(v2, 2), store(v3, 3);
+  }
+  return r;
+}
+
+void Transpose(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t rows, int64_t cols) {
+  if (rows >= 2 && rows <= 4 && dst_step == rows) {
+    const int64_t c = InterleaveRows(src, src_step, dst, rows, cols);
+    return TransposeRest(src + c, src_step, dst + c * dst_step, dst_step, rows, cols - c);
+  }
+  if (cols >= 2 && cols <= 4 && src_step == cols) {
+    const int64_t r = DeinterleaveColumns(src, dst, dst_step, rows, cols);
+    return TransposeRest(src + r * src_step, src_step, dst + r, dst_step, rows - r, cols);
+  }
+  // Of a tile, every cache line that is touched in src is used up before it leaves the L1 cache.
+  constexpr int64_t kTileRows = 128, kTileCols = 16;
+  for (int64_t r0 = 0; r0 < rows; r0 += kTileRows) {
+    const int64_t tile_rows = rows - r0 < kTileRows ? rows - r0 : kTileRows;
+    for (int64_t c0 = 0; c0 < cols; c0 += kTileCols) {
+      const int64_t tile_cols = cols - c0 < kTileCols ? cols - c0 : kTileCols;
+      const float* from = src + r0 * src_step + c0;
+      float* to = dst + c0 * dst_step + r0;
+      int64_t r = 0;
+      TransposeRows<16>(from, src_step, to, dst_step, tile_rows, tile_cols, &r);
+      TransposeRows<8>(from, src_step, to, dst_step, tile_rows, tile_cols, &r);
+      TransposeRows<4>(from, src_step, to, dst_step, tile_rows, tile_cols, &r);
+      TransposeRest(from + r * src_step, src_step, to + r, dst_step, tile_rows - r, tile_cols);
+    }
+  }
+}
+
+#endif
+}  // namespace HWY_NAMESPACE
+}  // namespace moka::cpu
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,66 @@
+#include "cpu/vector.h"
+
+#include "cpu/targets.h"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/vector.cc"
+#include "hwy/foreach_target.h"
+// After foreach_target.h.
+#include "cpu/fold-inl.h"
+#include "cpu/softmax-inl.h"
+#include "cpu/transpose-inl.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace moka::cpu {
+namespace HWY_NAMESPACE {
+#if MOKA_SIMD
+
+HWY_INLINE V Normalize(V x, V mean, V scale, V shift) { return hn::MulAdd(hn::Sub(x, mean), scale, shift); }
+
+void NormalizeRun(const float* src, float mean, float scale, float shift, float* dst, int64_t n) {
+  const D d;
+  const V m = hn::Set(d, mean), s = hn::Set(d, scale), b = hn::Set(d, shift);
+  ForEachVector(n, [&](int64_t i, int64_t count)
+                       HWY_ATTR { StoreUpTo(Normalize(LoadUpTo(src + i, count), m, s, b), dst + i, count); });
+}
+
+void NormalizeColumns(const float* src, const float* mean, const float* scale, const float* shift, float* dst,
+                      int64_t n) {
+  ForEachVector(n, [&](int64_t i, int64_t count) HWY_ATTR {
+    const V m = LoadUpTo(mean + i, count), s = LoadUpTo(scale + i, count), b = LoadUpTo(shift + i, count);
+    StoreUpTo(Normalize(LoadUpTo(src + i, count), m, s, b), dst + i, count);
+  });
+}
+
+const VectorTable* GetVectorTable() {
+  static constexpr VectorTable kTable = {
+      .fold_run = {&FoldRun<Fold::kSum>, &FoldRun<Fold::kMax>, &FoldRun<Fold::kMin>, &FoldRun<Fold::kProduct>,
+                   &FoldRun<Fold::kSumSquares>, &FoldRun<Fold::kSumAbsolute>},
+      .fold_columns = {&FoldColumns<Fold::kSum>, &FoldColumns<Fold::kMax>, &FoldColumns<Fold::kMin>,
+                       &FoldColumns<Fold::kProduct>, &FoldColumns<Fold::kSumSquares>, &FoldColumns<Fold::kSumAbsolute>},
+      .slide_sum = &SlideRow<Fold::kSum>,
+      .slide_max = &SlideRow<Fold::kMax>,
+      .softmax_run = &SoftmaxRun,
+      .softmax_columns = &SoftmaxColumns,
+      .normalize_run = &NormalizeRun,
+      .normalize_columns = &NormalizeColumns,
+      .transpose = &Transpose,
+  };
+  return &kTable;
+}
+
+#else
+const VectorTable* GetVectorTable() { return nullptr; }
+#endif
+}  // namespace HWY_NAMESPACE
+}  // namespace moka::cpu
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace moka::cpu {
+
+HWY_EXPORT(GetVectorTable);
+const VectorTable* ChosenVectorTable() { return HWY_DYNAMIC_DISPATCH(GetVectorTable)(); }
+
+}  // namespace moka::cpu
+#endif

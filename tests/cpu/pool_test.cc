@@ -1,0 +1,74 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "base/str_cat.h"
+#include "tests/cpu/kernel_check.h"
+
+namespace moka::cpu {
+namespace {
+
+using List64 = std::vector<int64_t>;
+
+OpCase Pool(const char* op, const std::string& name, CaseOperand x, List64 kernel, List64 strides, List64 pads) {
+  return MakeCase(
+      StrCat(op, "/", name),
+      Attrs({{"kernel_shape", std::move(kernel)}, {"strides", std::move(strides)}, {"pads", std::move(pads)}}),
+      {std::move(x)});
+}
+
+TEST(PoolKernels, MatchOracleInEveryCaseOfTheSuite) { EXPECT_GT(ExpectKernels(PoolRows(), PoolCases()), 100); }
+
+TEST(PoolKernels, FoldWholePixelsOfChannelsLastImages) {
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    for (const int64_t channels : {2, 3, 15, 16, 17, 33, 64, 67, 130}) {
+      const std::string name = StrCat("channels", channels);
+      ExpectKernel(PoolRows(), "pool_pixels", Pool(op, name, Fed({2, channels, 13, 11}), {3, 3}, {2, 2}, {1, 1, 1, 1}),
+                   kChannelsLastLayout);
+    }
+  }
+}
+
+TEST(PoolKernels, SlideAlongRowsOfRowMajorImages) {
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    for (const int64_t width : {1, 4, 15, 16, 17, 31, 33, 64, 67}) {
+      for (const int64_t stride : {1, 2, 3}) {
+        const std::string name = StrCat("width", width, "_stride", stride);
+        ExpectKernel(PoolRows(), "pool_rows", Pool(op, name, Fed({2, 3, 9, width}), {3, 3}, {2, stride}, {1, 2, 1, 2}));
+      }
+    }
+  }
+}
+
+TEST(PoolKernels, TakeOneChannelByRows) {
+  ExpectKernel(PoolRows(), "pool_rows",
+               Pool("MaxPool", "one_channel", Fed({3, 1, 28, 28}), {2, 2}, {2, 2}, {0, 0, 0, 0}), kChannelsLastLayout);
+}
+
+TEST(PoolKernels, CutLargeImagesIntoUnits) {
+  const OpCase image = Pool("AveragePool", "large", Fed({1, 24, 56, 60}), {3, 3}, {1, 1}, {1, 1, 1, 1});
+  ExpectKernel(PoolRows(), "pool_pixels", image, kChannelsLastLayout);
+  ExpectKernel(PoolRows(), "pool_rows", image);
+  const OpCase wide = Pool("MaxPool", "wide_window", Fed({1, 130, 40, 40}), {40, 40}, {1, 1}, {0, 0, 0, 0});
+  ExpectKernel(PoolRows(), "pool_pixels", wide, kChannelsLastLayout);
+}
+
+TEST(PoolKernels, KeepNanAndInfinities) {
+  const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+  std::vector<double> values(2 * 36, 0.5);
+  values[7] = nan;
+  values[30] = -infinity;
+  values[36 + 20] = infinity;
+  const OpCase op_case = Pool("MaxPool", "nan", Given({1, 2, 6, 6}, values), {3, 3}, {1, 1}, {1, 1, 1, 1});
+  ExpectKernel(PoolRows(), "pool_pixels", op_case, kChannelsLastLayout);
+  ExpectKernel(PoolRows(), "pool_rows", op_case);
+}
+
+TEST(PoolKernels, LeaveIndicesToTheReference) {
+  OpCase op_case = Pool("MaxPool", "indices", Fed({1, 2, 4, 4}), {2, 2}, {2, 2}, {0, 0, 0, 0});
+  op_case.num_dst = 2;
+  EXPECT_NE(RefusalOf(PoolRows(), op_case), "");
+}
+
+}  // namespace
+}  // namespace moka::cpu
