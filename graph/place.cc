@@ -102,8 +102,12 @@ class Placer {
     for (const Use& use : block_reads_[static_cast<size_t>(root)]) {
       if (use.step != s && use.last >= group(s).first) return false;
     }
-    for (int other : step.reads) {
-      if (other >= 0 && other != src && Root(other) == root) return false;
+    for (size_t i = 0; i < step.reads.size(); ++i) {
+      const int other = step.reads[i];
+      if (other < 0 || Root(other) != root) continue;
+      // The same value may be read twice, in a way that allows to overwrite it and in one that does not (the input of
+      // a convolution that is also its residual).
+      if (other != src || i >= 32 || (step.in_place >> i & 1) == 0) return false;
     }
     for (int other : step.writes) {
       if (other >= 0 && other != dst && Root(other) == root) return false;
