@@ -14,7 +14,7 @@
 namespace moka {
 namespace {
 
-struct Setup {
+struct Scenario {
   FakeBehaviour host, gpu;
   bool with_gpu = false;
   bool optimize = true;
@@ -24,7 +24,7 @@ struct Setup {
 // A model on fake devices.
 class Bench {
  public:
-  Bench(Graph graph, const Setup& setup) : host_("cpu", setup.host), gpu_("gpu", AsGpu(setup.gpu)) {
+  Bench(Graph graph, const Scenario& setup) : host_("cpu", setup.host), gpu_("gpu", AsGpu(setup.gpu)) {
     ModelOptions options;
     options.optimize = setup.optimize;
     auto model = ModelImpl::Create(std::move(graph), "", options);
@@ -89,9 +89,9 @@ void ExpectClose(const Tensor& a, const Tensor& b) {
   }
 }
 
-// Runs the graph as stated, without passes and by references only, and in every way that a Setup can be; all agree.
+// Runs the graph as stated, without passes and by references only, and in every way that a Scenario can be; all agree.
 void ExpectSameEverywhere(const Graph& graph, const std::vector<Tensor>& inputs) {
-  Setup plain;
+  Scenario plain;
   plain.optimize = false;
   plain.host.in_place = plain.host.pack_weights = false;
   Bench reference{Graph(graph), plain};
@@ -101,7 +101,7 @@ void ExpectSameEverywhere(const Graph& graph, const std::vector<Tensor>& inputs)
     for (const bool optimize : {false, true}) {
       for (const std::set<std::string>& dense :
            {std::set<std::string>{}, {"Conv", "Relu", "Elementwise", "MaxPool", "Concat", "Gemm", "Softmax"}}) {
-        Setup setup;
+        Scenario setup;
         setup.with_gpu = with_gpu;
         setup.optimize = optimize;
         setup.host.dense_only = setup.gpu.dense_only = dense;
@@ -149,7 +149,7 @@ TEST(Bind, InceptionConcatIsNothingButParts) {
   const Graph graph = b.Finish({b.Node("Relu", {b.Conv(both, 12, 4, 3)})});
   ExpectSameEverywhere(graph, {Random({1, 8, 6, 6})});
   for (const bool with_gpu : {false, true}) {
-    Setup setup;
+    Scenario setup;
     setup.with_gpu = with_gpu;
     Bench bench{Graph(graph), setup};
     ASSERT_TRUE(bench.Run({Random({1, 8, 6, 6})}).ok());
@@ -177,7 +177,7 @@ TEST(Bind, ChannelShuffleIsOneCopy) {
   y = b.Node("Reshape", {y, b.Ints({-1, 8, 5, 5})});
   const Graph graph = b.Finish({b.Node("Relu", {b.Conv(y, 8, 8, 1)})});
   ExpectSameEverywhere(graph, {Random({3, 8, 5, 5})});
-  Setup setup;
+  Scenario setup;
   Bench bench{Graph(graph), setup};
   ASSERT_TRUE(bench.Run({Random({3, 8, 5, 5})}).ok());
   EXPECT_EQ(bench.Steps("Copy"), 3) << "in, shuffle, out";
@@ -203,7 +203,7 @@ TEST(Bind, OutputsThatNoKernelWrites) {
   const ValueId shape = b.Node("Shape", {x});
   const ValueId constant = b.Weights({3, 5});
   const ValueId view = b.Node("Reshape", {y, b.Ints({7, -1})});
-  Setup setup;
+  Scenario setup;
   setup.optimize = false;
   Bench plain{b.Finish({y, y, x, shape, constant, view}), setup};
   const Tensor input = Random({3, 7});
@@ -222,7 +222,7 @@ TEST(Bind, ResultsGoStraightToTheCaller) {
   GraphBuilder b;
   const ValueId x = b.Input("x", {2, 8});
   const ValueId y = b.Node("Gemm", {x, b.Weights({8, 6})});
-  Setup setup;
+  Scenario setup;
   Bench bench{b.Finish({b.Node("Reshape", {y, b.Ints({3, 4})})}), setup};
   ASSERT_TRUE(bench.Run({Random({2, 8})}).ok());
   EXPECT_EQ(bench.plan().steps.size(), 1u);
@@ -234,7 +234,7 @@ TEST(Bind, ElementwiseRunsInPlace) {
   const ValueId x = b.Input("x", {64, 64});
   ValueId y = b.Node("Gemm", {x, b.Weights({64, 64})});
   y = b.Node("Softmax", {b.Node("Sigmoid", {y})});
-  Setup setup;
+  Scenario setup;
   setup.host.refused = {};
   Graph graph = b.Finish({b.Node("Softmax", {y})});
   setup.optimize = true;
@@ -254,14 +254,14 @@ TEST(Bind, MixedGraphCrossesAsLittleAsPossible) {
   const ValueId z = b.Node("Softmax", {y}, {{"axis", int64_t{1}}});
   const ValueId sum = b.Node("Add", {b.Node("Relu", {z}), z});
   const Graph graph = b.Finish({b.Conv(sum, 8, 6, 3)});
-  Setup plain;
+  Scenario plain;
   plain.optimize = false;
   Bench reference{Graph(graph), plain};
   const Tensor input = Random({1, 8, 6, 6});
   const auto expected = reference.Run({input});
   ASSERT_TRUE(expected.ok());
   for (const bool optimize : {false, true}) {
-    Setup setup;
+    Scenario setup;
     setup.with_gpu = true;
     setup.optimize = optimize;
     setup.gpu.refused = {"Softmax"};
@@ -282,13 +282,13 @@ TEST(Bind, MixedGraphCrossesAsLittleAsPossible) {
 
 TEST(Bind, MixedConvNetAgrees) {
   const Tensor input = Random({2, 3, 9, 7});
-  Setup plain;
+  Scenario plain;
   plain.optimize = false;
   Bench reference{ConvNet(6), plain};
   const auto expected = reference.Run({input});
   for (const char* refused : {"Conv", "Elementwise", "GlobalAveragePool", "Gemm", "Copy", "Flatten"}) {
     SCOPED_TRACE(refused);
-    Setup setup;
+    Scenario setup;
     setup.with_gpu = true;
     setup.gpu.refused = {refused};
     Bench bench{ConvNet(6), setup};
@@ -300,7 +300,7 @@ TEST(Bind, MixedConvNetAgrees) {
 
 TEST(Bind, StrictListsEveryNodeThatFallsBack) {
   for (const bool with_gpu : {false, true}) {
-    Setup setup;
+    Scenario setup;
     setup.with_gpu = with_gpu;
     setup.options.strict = true;
     (with_gpu ? setup.gpu : setup.host).refused = {"Gemm", "GlobalAveragePool"};
@@ -340,7 +340,7 @@ TEST(Bind, EmptyTensorsRun) {
   const ValueId all = b.Node("Concat", {y, b.Weights({2, 6})}, {{"axis", int64_t{0}}});
   const Graph graph = b.Finish({y, all});
   for (const bool with_gpu : {false, true}) {
-    Setup setup;
+    Scenario setup;
     setup.with_gpu = with_gpu;
     Bench bench{Graph(graph), setup};
     const auto got = bench.Run({*Tensor::Create(DataType::kF32, {0, 4})});
@@ -360,7 +360,7 @@ TEST(Bind, ConstantsComputedFromShapesNeedNoSteps) {
   const ValueId y = b.Node("Reshape", {b.Node("Relu", {x}), target});
   const Graph graph = b.Finish({b.Node("Sigmoid", {y}), target});
   for (const bool optimize : {false, true}) {
-    Setup setup;
+    Scenario setup;
     setup.optimize = optimize;
     Bench bench{Graph(graph), setup};
     const auto got = bench.Run({Random({3, 6, 5})});
