@@ -1,7 +1,6 @@
-// The shipped model, damaged in every way that one byte can damage it.
+// The shipped model, cut off at every byte. (damaged_run_test.cc changes its bytes.)
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <string>
 
 #include "base/platform.h"
@@ -38,26 +37,6 @@ TEST(ShippedModel, TruncatedAtEveryByteIsRefused) {
   }
   // What is cut off behind the graph may be nothing that moka reads.
   EXPECT_GE(refused, static_cast<int>(bytes.size()) - 64);
-}
-
-TEST(ShippedModel, AnyByteOfItsHeadMayBeWrong) {
-  std::string bytes = ShippedModel();
-  const size_t head = std::min<size_t>(bytes.size(), 4096);
-  int refused = 0;
-  for (size_t i = 0; i < head; ++i) {
-    const char right = bytes[i];
-    for (const char wrong : {'\0', '\x7f', '\xff'}) {
-      bytes[i] = wrong;
-      const Status status = Load(bytes);
-      refused += !status.ok();
-      if (!status.ok()) {
-        ASSERT_FALSE(status.message().empty()) << i;
-      }
-    }
-    bytes[i] = right;
-  }
-  EXPECT_GT(refused, 0);
-  EXPECT_TRUE(Load(bytes).ok()) << "restored";
 }
 
 }  // namespace
