@@ -101,6 +101,25 @@ struct CallParts {
   CallParts& operator=(const CallParts&) = delete;
 };
 
+// Packs the weight as a mapped file may hold it: at an odd address.
+inline Status PackWeight(Device& device, const PackSpec& spec, const HostTensor& weight, std::vector<float>* packed) {
+  packed->resize(spec.bytes / sizeof(float) + 1);
+  std::vector<std::byte> odd(weight.desc.ExtentBytes() + 1);
+  std::memcpy(odd.data() + 1, weight.data, weight.desc.ExtentBytes());
+  return device.Pack(spec, {weight.desc, odd.data() + 1, nullptr},
+                     {reinterpret_cast<std::byte*>(packed->data()), spec.bytes});
+}
+
+inline Status LinkAndRun(Device& device, const Step& step, const std::vector<SlotInfo>& slots,
+                         const std::vector<std::unique_ptr<Buffer>>& buffers, Queue& queue) {
+  auto program = device.Link({{&step, 1}, slots, {}, {}});
+  if (!program.ok()) return program.status();
+  auto replay = (*program)->Instantiate(queue);
+  if (!replay.ok()) return replay.status();
+  for (uint32_t i = 0; i < slots.size(); ++i) EXPECT_TRUE((*replay)->Bind(i, buffers[i].get(), 0).ok());
+  return (*replay)->Run(queue, {}, {});
+}
+
 inline OpRun RunOp(Device& device, const OpTest& test, int threads = 1) {
   OpRun run;
   const CallParts parts(test);
@@ -154,13 +173,8 @@ inline OpRun RunOp(Device& device, const OpTest& test, int threads = 1) {
   }
   std::vector<std::vector<float>> packs;
   for (const PackSpec& spec : choice.packs) {
-    packs.emplace_back(spec.bytes / sizeof(float) + 1);
-    // The weight as a mapped file may hold it: at an odd address.
     const HostTensor& weight = parts.constants[static_cast<size_t>(spec.src)];
-    std::vector<std::byte> odd(weight.desc.ExtentBytes() + 1);
-    std::memcpy(odd.data() + 1, weight.data, weight.desc.ExtentBytes());
-    run.status = device.Pack(spec, {weight.desc, odd.data() + 1, nullptr},
-                             {reinterpret_cast<std::byte*>(packs.back().data()), spec.bytes});
+    run.status = PackWeight(device, spec, weight, &packs.emplace_back());
     if (!run.status.ok()) return run;
     step.packs.push_back(
         add(packs.back().data(), spec.bytes, MakeDense(DataType::kU8, {static_cast<int64_t>(spec.bytes)})));
@@ -174,18 +188,7 @@ inline OpRun RunOp(Device& device, const OpTest& test, int threads = 1) {
         add((*scratch)->host(), scratch_bytes, MakeDense(DataType::kU8, {static_cast<int64_t>(scratch_bytes)}));
     step.scratch_per_worker = choice.scratch_per_worker;
   }
-  auto program = device.Link({{&step, 1}, slots, {}, {}});
-  if (!program.ok()) {
-    run.status = program.status();
-    return run;
-  }
-  auto replay = (*program)->Instantiate(**queue);
-  if (!replay.ok()) {
-    run.status = replay.status();
-    return run;
-  }
-  for (uint32_t i = 0; i < slots.size(); ++i) EXPECT_TRUE((*replay)->Bind(i, buffers[i].get(), 0).ok());
-  run.status = (*replay)->Run(**queue, {}, {});
+  run.status = LinkAndRun(device, step, slots, buffers, **queue);
   if (test.in_place >= 0) {
     std::memcpy(run.dst[0].data(), sources[static_cast<size_t>(test.in_place)].data(), test.dst[0].ExtentBytes());
   }
