@@ -102,6 +102,7 @@ Status StepRun::FillConstants() {
     const Operand& operand = step_.src[i];
     if (!operand.desc.present() || operand.slot != kConstants) continue;
     const CaseMemory& memory = data_.src()[i];
+    if (memory.bytes.empty()) continue;
     MOKA_RETURN_IF_ERROR(device_.Write(*buffers_[kConstants], operand.offset, memory.bytes));
   }
   for (size_t i = 0; i < choice_.packs.size(); ++i) {
@@ -110,6 +111,7 @@ Status StepRun::FillConstants() {
     if (tensor == nullptr) return Internal("packs src ", pack.src, ", which is no constant");
     std::vector<std::byte> bytes(pack.bytes, kCanary);
     MOKA_RETURN_IF_ERROR(device_.Pack(pack, *tensor, bytes));
+    if (bytes.empty()) continue;
     MOKA_RETURN_IF_ERROR(device_.Write(*buffers_[kConstants], step_.packs[i].offset, bytes));
   }
   return Status();

@@ -1,0 +1,53 @@
+// Every own case, in every layout, by every kernel that the CPU offers for it, on every SIMD target.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cpu/device.h"
+#include "tests/conformance/cases.h"
+#include "tests/conformance/runner.h"
+
+namespace moka {
+namespace {
+
+std::vector<OpCase> AllCases() {
+  std::vector<OpCase> all;
+  for (const CaseFamily& family : CaseFamilies()) {
+    for (OpCase& op_case : family.cases()) all.push_back(std::move(op_case));
+  }
+  return all;
+}
+
+class CpuConformance : public testing::TestWithParam<std::string> {};
+
+TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
+  const auto device = cpu::OpenForTarget(GetParam());
+  ASSERT_NE(device, nullptr);
+  RunnerOptions options;
+  options.threads = 3;
+  const ConformanceReport report = RunCases(*device, AllCases(), options);
+  EXPECT_TRUE(report.failures.empty()) << report.Summary();
+  EXPECT_GT(report.cases, 100);
+  EXPECT_GT(report.runs, report.by_reference);
+  for (const char* family : {"gemm", "matmul", "conv_igemm", "depthwise", "micro"}) {
+    const std::string kernel = std::string("cpu/") + family + "/" + GetParam();
+    EXPECT_TRUE(report.kernels.count(kernel)) << kernel << " ran in no case\n" << report.Summary();
+  }
+}
+
+TEST(CpuReferences, AloneMatchTheOracle) {
+  const auto device = cpu::OpenForTarget("");
+  std::vector<OpCase> cases = AllCases();
+  for (OpCase& op_case : cases) op_case = MayFallBack(std::move(op_case));
+  const ConformanceReport report = RunCases(*device, cases);
+  EXPECT_TRUE(report.failures.empty()) << report.Summary();
+  for (const auto& [kernel, runs] : report.kernels) EXPECT_EQ(kernel.rfind("reference/", 0), 0u) << kernel;
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, CpuConformance, testing::ValuesIn(cpu::SimdTargets()),
+                         [](const testing::TestParamInfo<std::string>& info) { return info.param; });
+
+}  // namespace
+}  // namespace moka
