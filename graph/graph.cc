@@ -79,6 +79,9 @@ Result<std::vector<int>> FindProducers(const Graph& graph) {
       made_by = static_cast<int>(n);
     }
   }
+  for (size_t v = 0; v < graph.values.size(); ++v) {
+    if (producer[v] == kNobody && IsKnownFromShapes(graph.values[v])) producer[v] = kGiven;
+  }
   return producer;
 }
 

@@ -17,7 +17,8 @@ inline constexpr ValueId kNoValue = -1;  // an absent optional operand
 
 struct Value {
   std::string name;
-  SymbolicTensor tensor;                       // type, symbolic dims, tracked elements; filled by InferShapes
+  // Type, symbolic dims, tracked elements; filled by InferShapes. A value with elements needs nobody to make it.
+  SymbolicTensor tensor;
   bool inferred = false;                       // `tensor` is known
   std::shared_ptr<const HostTensor> constant;  // contents, for weights and folded values (tensor.constant points to it)
   Format format = Format::kRowMajor;           // memory order, set by the layout pass
@@ -57,6 +58,9 @@ struct Graph {
 struct SubgraphAttribute {
   Graph graph;
 };
+
+// Its contents are expressions over the symbols (and maybe nobody makes it).
+inline bool IsKnownFromShapes(const Value& value) { return value.inferred && value.tensor.elements.has_value(); }
 
 // "node 'conv1' (Conv)" with the file in front: the start of every message about a node.
 std::string Describe(const Graph& graph, const Node& node);

@@ -84,8 +84,9 @@ class Inference {
 
   Result<InferResult> Run() {
     graph_.constraints.clear();
-    for (Value& value : graph_.values) {
-      value.inferred = false;
+    for (size_t v = 0; v < graph_.values.size(); ++v) {
+      Value& value = graph_.values[v];
+      value.inferred = producer_[v] < 0 && IsKnownFromShapes(value);
       if (value.constant != nullptr) InferConstant(value);
     }
     for (const ValueId id : graph_.inputs) MOKA_RETURN_IF_ERROR(InferInput(graph_.value(id)));

@@ -21,7 +21,7 @@ struct Wish {
 
 class Layout {
  public:
-  explicit Layout(Graph& graph) : graph_(graph), vertices_(graph.values.size()) {
+  explicit Layout(Graph& graph) : graph_(graph), strided_costs_(graph), vertices_(graph.values.size()) {
     for (const ValueId id : graph.outputs) Mark(&is_output_, id);
     for (const ValueId id : graph.inputs) Mark(&is_input_, id);
   }
@@ -119,8 +119,9 @@ class Layout {
     for (const ValueId dst : node.dst) {
       for (const ValueId src : node.src) {
         if (dst == kNoValue || src == kNoValue || graph_.value(src).constant != nullptr) continue;
-        const StridedCost cost = CostOfStrided(graph_, node, src, dst);
-        const int from = vertices_[static_cast<size_t>(src)].format, to = vertices_[static_cast<size_t>(dst)].format;
+        ValueId head = kNoValue;
+        const StridedCost cost = strided_costs_.Add(node, src, dst, &head);
+        const int from = vertices_[static_cast<size_t>(head)].format, to = vertices_[static_cast<size_t>(dst)].format;
         AddChoiceCost(from, cost.source_row, cost.source_last);
         AddChoiceCost(to, cost.result_row, cost.result_last);
         cut_.AddCost(from == kNone ? MinCut::kZero : from, to == kNone ? MinCut::kZero : to, cost.row_to_last, 0);
@@ -261,6 +262,7 @@ class Layout {
 
   Graph& graph_;
   MinCut cut_;
+  StridedCosts strided_costs_;
   std::vector<bool> is_input_, is_output_;
   std::vector<Vertices> vertices_;
   std::vector<int> node_vertex_;

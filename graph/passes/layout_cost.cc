@@ -54,43 +54,6 @@ constexpr Format kFormats[] = {Format::kRowMajor, Format::kChannelsLast};
 // cost[source's format][result's format] of a node whose result may be a view.
 using Table = std::array<std::array<int64_t, 2>, 2>;
 
-Table CostOfView(const Graph& graph, const Node& node, int dst_index, int64_t copy) {
-  std::vector<TensorDesc> src(node.src.size()), dst(node.dst.size());
-  std::vector<const HostTensor*> constants(node.src.size());
-  for (size_t i = 0; i < src.size(); ++i) {
-    if (node.src[i] == kNoValue) continue;
-    const Value& value = graph.value(node.src[i]);
-    src[i] = MakeDense(value.tensor.type, SampleShape(graph, value.tensor));
-    constants[i] = value.constant.get();
-  }
-  for (size_t i = 0; i < dst.size(); ++i) {
-    if (node.dst[i] == kNoValue) continue;
-    const SymbolicTensor& tensor = graph.value(node.dst[i]).tensor;
-    dst[i] = MakeDense(tensor.type, SampleShape(graph, tensor));
-  }
-  OpCall call;
-  call.op = node.op;
-  call.attrs = &node.attrs;
-  call.name = node.name;
-  call.dst = dst;
-  call.constants = constants;
-  Table table;
-  for (size_t from = 0; from < 2; ++from) {
-    src[0] = MakeDense(src[0].type, src[0].shape(), kFormats[from]);
-    call.src = src;
-    TensorDesc view;
-    int64_t offset = 0;
-    const bool is_view = node.op->view(call, dst_index, &view, &offset);
-    const bool like[] = {is_view && NestsLike(view, kFormats[0]), is_view && NestsLike(view, kFormats[1])};
-    for (size_t to = 0; to < 2; ++to) {
-      // A view that nests like neither format is as good (its readers take strides) or as bad for both.
-      const bool free = is_view && (like[to] || !like[1 - to]);
-      table[from][to] = free ? 0 : copy;
-    }
-  }
-  return table;
-}
-
 StridedCost Split(const Table& c) {
   StridedCost cost;
   const int64_t pair = c[0][1] + c[1][0] - c[0][0] - c[1][1];
@@ -115,19 +78,64 @@ int64_t CopyCost(const Graph& graph, const SymbolicTensor& tensor) {
   return Elements(SampleShape(graph, tensor)) + kStartCost;
 }
 
-StridedCost CostOfStrided(const Graph& graph, const Node& node, ValueId src, ValueId dst) {
+StridedCosts::Chain StridedCosts::ChainOf(ValueId id) const {
+  if (const auto it = chains_.find(id); it != chains_.end()) return it->second;
+  const SymbolicTensor& tensor = graph_.value(id).tensor;
+  const Shape shape = SampleShape(graph_, tensor);
+  return {id, {MakeDense(tensor.type, shape, kFormats[0]), MakeDense(tensor.type, shape, kFormats[1])}};
+}
+
+StridedCost StridedCosts::Add(const Node& node, ValueId src, ValueId dst, ValueId* head) {
+  *head = src;
   if (IsOp(node, "Copy", "moka")) return {};
-  const SymbolicTensor &from = graph.value(src).tensor, &to = graph.value(dst).tensor;
+  const SymbolicTensor &from = graph_.value(src).tensor, &to = graph_.value(dst).tensor;
   if (from.type != DataType::kF32) return {};
-  // Less than a copy of its own: the node is there anyway.
-  const int64_t copy = std::min(Elements(SampleShape(graph, from)), Elements(SampleShape(graph, to)));
+  const int64_t whole = Elements(SampleShape(graph_, to));
   if (node.op->view != nullptr && src == node.src[0]) {
     const auto index = std::find(node.dst.begin(), node.dst.end(), dst) - node.dst.begin();
-    return Split(CostOfView(graph, node, static_cast<int>(index), copy));
+    // Less than a copy of its own: the node is there anyway.
+    return AddView(node, static_cast<int>(index), std::min(Elements(SampleShape(graph_, from)), whole), head);
   }
-  // Between different formats it copies element by element, and nothing can be written in place (Concat).
-  if (from.rank() == to.rank()) return Split({{{0, copy / 2}, {copy / 2, 0}}});
+  // Between different formats it copies element by element, and its sources cannot be written in place (Concat).
+  if (from.rank() == to.rank()) return Split({{{0, whole}, {whole, 0}}});
   return {};
+}
+
+StridedCost StridedCosts::AddView(const Node& node, int dst_index, int64_t copy, ValueId* head) {
+  std::vector<TensorDesc> src, dst;
+  std::vector<const HostTensor*> constants;
+  for (const ValueId id : node.src) {
+    src.push_back(id == kNoValue ? TensorDesc{} : ChainOf(id).views[0]);
+    constants.push_back(id == kNoValue ? nullptr : graph_.value(id).constant.get());
+  }
+  for (const ValueId id : node.dst) dst.push_back(id == kNoValue ? TensorDesc{} : ChainOf(id).views[0]);
+  OpCall call;
+  call.op = node.op;
+  call.attrs = &node.attrs;
+  call.name = node.name;
+  call.dst = dst;
+  call.constants = constants;
+  Chain chain = ChainOf(node.src[0]);
+  *head = chain.head;
+  Table table;
+  bool any_view = false;
+  for (size_t from = 0; from < 2; ++from) {
+    src[0] = chain.views[from];
+    call.src = src;
+    TensorDesc view;
+    int64_t offset = 0;
+    const bool is_view = node.op->view(call, dst_index, &view, &offset);
+    any_view = any_view || is_view;
+    chain.views[from] = is_view ? view : dst[static_cast<size_t>(dst_index)];
+    const bool like[] = {is_view && NestsLike(view, kFormats[0]), is_view && NestsLike(view, kFormats[1])};
+    for (size_t to = 0; to < 2; ++to) {
+      // A view that nests like neither format is as good (its readers take strides) or as bad for both.
+      const bool free = is_view && (like[to] || !like[1 - to]);
+      table[from][to] = free ? 0 : copy;
+    }
+  }
+  if (any_view) chains_[node.dst[static_cast<size_t>(dst_index)]] = chain;
+  return Split(table);
 }
 
 }  // namespace moka

@@ -5,6 +5,7 @@ namespace moka {
 std::span<const Pass> Passes() {
   static constexpr Pass kPasses[] = {
       {"fold constants", FoldConstants},
+      {"remove shape arithmetic", RemoveShapeArithmetic},
       {"remove dead nodes", RemoveDeadNodes},
       {"remove no-ops", RemoveNoOps},
       {"merge common nodes", MergeCommonNodes},

@@ -25,7 +25,10 @@ class Interpreter {
     MOKA_RETURN_IF_ERROR(CheckConstraints(graph_, symbols_));
     for (size_t v = 0; v < graph_.values.size(); ++v) {
       const Value& value = graph_.values[v];
-      if (value.constant == nullptr) continue;
+      if (value.constant == nullptr) {
+        MOKA_RETURN_IF_ERROR(SetKnown(static_cast<ValueId>(v)));
+        continue;
+      }
       MOKA_RETURN_IF_ERROR(Allocate(static_cast<ValueId>(v)));
       MOKA_RETURN_IF_ERROR(
           CopyElements(value.constant->desc, value.constant->data, values_[v].desc, values_[v].bytes.data()));
@@ -55,6 +58,19 @@ class Interpreter {
     stored.desc = MakeDense(tensor.type(), tensor.shape());
     const auto* bytes = static_cast<const std::byte*>(tensor.data());
     stored.bytes.assign(bytes, bytes + tensor.bytes());
+    return Status();
+  }
+
+  // Contents that only shapes determine.
+  Status SetKnown(ValueId id) {
+    const Value& value = graph_.value(id);
+    if (!IsKnownFromShapes(value)) return Status();
+    MOKA_RETURN_IF_ERROR(Allocate(id));
+    Stored& stored = values_[static_cast<size_t>(id)];
+    for (size_t i = 0; i < value.tensor.elements->size(); ++i) {
+      MOKA_ASSIGN_OR_RETURN(const int64_t element, (*value.tensor.elements)[i].Evaluate(symbols_));
+      Store<int64_t>(stored.desc, stored.bytes.data(), static_cast<int64_t>(i), element);
+    }
     return Status();
   }
 

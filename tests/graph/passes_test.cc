@@ -70,7 +70,7 @@ TEST(Passes, ShapeArithmeticDisappearsWithSymbolicDims) {
   const Value& result = graph.value(graph.outputs[0]);
   EXPECT_EQ(result.tensor.dims[0], Dim::Symbol(0));
   EXPECT_EQ(result.tensor.dims[1], Dim(24));
-  ExpectSameResults(graph, graph, "interpreter");
+  EXPECT_EQ(Optimized(graph).nodes.size(), 2u);
 }
 
 TEST(Passes, ConstantOutputsBecomeCopies) {
