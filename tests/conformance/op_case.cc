@@ -39,16 +39,28 @@ double ElementOf(const CaseOperand& operand, uint64_t seed, int64_t position) {
   return is_float ? 4 * unit - 2 : std::floor(16 * unit) - 8;
 }
 
+// A part of a larger tensor along its innermost dimension. Where kernels load whole vectors it starts at a multiple of
+// them and ends with that tensor (ops/device.h); only rank 2 and channels-last tensors have rows at such multiples
+// whatever their length is.
+TensorDesc PartDesc(DataType type, const Shape& shape, Format format, const CaseLayout& layout) {
+  const size_t inner = format == Format::kChannelsLast ? 1 : shape.size() - 1;
+  const bool any_start = layout.gap % layout.alignment != 0;
+  const bool padded = format == Format::kChannelsLast || shape.size() == 2;
+  if (!any_start && !padded && shape[inner] % layout.alignment != 0) {
+    return MakeDense(type, shape, format, layout.alignment);
+  }
+  Shape larger = shape;
+  larger[inner] += layout.gap;
+  if (any_start) larger[inner] |= 1;  // no stride is a multiple: no padding lanes
+  TensorDesc desc = MakeDense(type, larger, format, any_start ? 1 : layout.alignment);
+  desc.dims[inner] = shape[inner];
+  return desc;
+}
+
 TensorDesc DescOf(DataType type, const Shape& shape, Format format, const CaseLayout& layout) {
   if (shape.size() < 3) format = Format::kRowMajor;
   if (layout.gap == 0 || shape.empty()) return MakeDense(type, shape, format, layout.alignment);
-  Shape larger = shape;
-  const size_t inner = format == Format::kChannelsLast ? 1 : shape.size() - 1;
-  const int alignment = layout.gap % layout.alignment == 0 ? layout.alignment : 1;
-  larger[inner] = (larger[inner] + layout.gap + alignment - 1) / alignment * alignment;
-  TensorDesc desc = MakeDense(type, larger, format, alignment);
-  desc.dims[inner] = shape[inner];
-  return desc;
+  return PartDesc(type, shape, format, layout);
 }
 
 CaseMemory Allocate(const TensorDesc& desc, const CaseLayout& layout, std::byte fill) {

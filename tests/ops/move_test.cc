@@ -98,5 +98,35 @@ TEST(Shape, GivesDimensionsOfARange) {
   ExpectOp(RunOp("Size", {}, {Fed({2, 3, 4})}), {}, {24});
 }
 
+TEST(Expand, RepeatsByNumpysRules) {
+  ExpectOp(RunOp("Expand", {}, {Given({2, 1}, {1, 2}), Ints({2, 1, 3})}), {2, 2, 3},
+           {1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2});
+  ExpectOp(RunOp("Expand", {}, {Given({}, {4}), Ints({2})}), {2}, {4, 4});
+  ExpectOp(RunOp("Expand", {}, {Counting({2, 2}), Ints({1})}), {2, 2}, {1, 2, 3, 4});
+}
+
+TEST(ConstantOfShape, FillsWithItsValue) {
+  static const int64_t kSeven = 7;
+  HostTensor value;
+  value.desc = MakeDense(DataType::kI64, {1});
+  value.data = &kSeven;
+  ExpectOp(RunOp("ConstantOfShape", Attrs({{"value", value}}), {Ints({3})}), {3}, {7, 7, 7});
+  ExpectOp(RunOp("ConstantOfShape", {}, {Ints({1, 2})}), {1, 2}, {0, 0});
+  ExpectOp(RunOp("ConstantOfShape", {}, {Ints({})}), {}, {0});
+}
+
+TEST(Range, CountsUpAndDownAndStopsBeforeTheLimit) {
+  const auto scalar = [](double value, DataType type) { return Constant(Given({}, {value}, type)); };
+  const auto range = [&](double start, double limit, double delta, DataType type) {
+    return RunOp("Range", {}, {scalar(start, type), scalar(limit, type), scalar(delta, type)});
+  };
+  ExpectOp(range(1, 8, 3, DataType::kI64), {3}, {1, 4, 7});
+  ExpectOp(range(5, 0, -2, DataType::kI32), {3}, {5, 3, 1});
+  ExpectOp(range(0, 1, 0.25, DataType::kF32), {4}, {0, 0.25, 0.5, 0.75});
+  ExpectOp(range(3, 3, 1, DataType::kI64), {0}, {});
+  EXPECT_FALSE(range(0, 1, 0, DataType::kI64).ok());
+  EXPECT_FALSE(range(0, 3e38, 1e-38, DataType::kF32).ok());
+}
+
 }  // namespace
 }  // namespace moka
