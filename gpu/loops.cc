@@ -37,15 +37,17 @@ int Loops::FindAxis(int axis) const {
 
 int PaddedAxis(const TensorDesc& desc) {
   if (desc.rank < 2) return -1;
-  const int axis = 1;
-  if (desc.strides[axis] != 1 || desc.dims[axis] % kVectorLanes == 0) return -1;
-  int64_t next = 0;
+  int inner = -1;
   for (int i = 0; i < desc.rank; ++i) {
-    if (i == axis || desc.dims[i] == 1) continue;
-    if (next == 0 || desc.strides[i] < next) next = desc.strides[i];
+    const size_t k = static_cast<size_t>(i);
+    if (desc.strides[k] == 1 && (inner < 0 || desc.dims[k] > 1)) inner = i;
   }
-  if (next == 0) return axis;
-  return next == RoundUp(desc.dims[axis], kVectorLanes) ? axis : -1;
+  if (inner < 0 || desc.dims[static_cast<size_t>(inner)] % kVectorLanes == 0) return -1;
+  for (int i = 0; i < desc.rank; ++i) {
+    const size_t k = static_cast<size_t>(i);
+    if (i != inner && desc.dims[k] > 1 && desc.strides[k] % kVectorLanes != 0) return -1;
+  }
+  return inner;
 }
 
 bool MakeRowLoops(const TensorDesc& dst, std::initializer_list<Walk> walks, uint32_t pinned, RowLoops* rows) {

@@ -46,8 +46,8 @@ struct Loops {
   }
 };
 
-// The dimension of `desc` that has padding lanes behind its elements (ops/tensor_desc.h), -1: none. A single row counts
-// as padded: what follows it up to a whole vector belongs to nobody.
+// The dimension of `desc` behind whose elements lanes are free up to a whole vector (Limits::channel_alignment in
+// ops/device.h), -1: none. A kernel writes zeros there.
 int PaddedAxis(const TensorDesc& desc);
 
 inline int64_t RoundUp(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
