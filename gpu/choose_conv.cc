@@ -192,8 +192,6 @@ bool OfferVectors(const ConvCall& c, Offer* offer) {
 
 void OfferAny(const ConvCall& c, Offer* offer) {
   constexpr std::string_view kKernel = "gpu/conv_any";
-  const TensorDesc& weight = c.request.src(1);
-  if (!IsDense(weight)) return Refuse(offer, kKernel, "src 1: not dense row-major");
   if (c.bias && c.request.src(2).dims[0] > 1 && c.request.src(2).strides[0] != 1) {
     return Refuse(offer, kKernel, "src 2: stride is not 1");
   }
@@ -225,6 +223,13 @@ void OfferAny(const ConvCall& c, Offer* offer) {
   launcher.Spec("STRIDE_D", c.window.strides[0]);
   launcher.Spec("PAD_D", c.window.pads_begin[0]);
   launcher.Spec("DILATION_D", c.window.dilations[0]);
+  const TensorDesc& weight = c.request.src(1);
+  constexpr const char* kWeightStrides[] = {"WEIGHT_D", "WEIGHT_H", "WEIGHT_W"};
+  launcher.Spec("WEIGHT_M", weight.strides[0]);
+  launcher.Spec("WEIGHT_C", weight.strides[1]);
+  for (int i = 0; i < c.params.rank; ++i) {
+    launcher.Spec(kWeightStrides[3 - c.params.rank + i], weight.strides[static_cast<size_t>(i + 2)]);
+  }
   launcher.Params(p);
   launcher.Src(0, 0, offsetof(ConvAnyParams, src_at));
   launcher.Src(1, 1, offsetof(ConvAnyParams, weight_at));

@@ -11,7 +11,7 @@
 namespace moka::gpu {
 
 inline constexpr int kMaxBuffers = 8;
-inline constexpr int kMaxSpec = 40;
+inline constexpr int kMaxSpec = 48;
 inline constexpr int kMaxParamBytes = 128;
 
 // One kernel as the build embeds it. The order of Kernels() is fixed within a build.
