@@ -1,4 +1,5 @@
 // Kernels that move elements: views that must be copied, Concat, Split, Pad, Gather, Cast.
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <string>
@@ -8,6 +9,7 @@
 #include "ops/concat.h"
 #include "ops/gather.h"
 #include "ops/pad.h"
+#include "ops/slice.h"
 #include "ops/split.h"
 
 namespace moka::gpu {
@@ -102,21 +104,21 @@ bool RefuseType(std::string_view kernel, DataType type, Offer* offer) {
 }  // namespace
 
 void ChooseCopy(const Request& request, Offer* offer) {
-  if (RefuseType("gpu/copy", request.dst().type, offer)) return;
-  const TensorDesc &src = request.src(0), &dst = request.dst();
-  TensorDesc view;
+  constexpr std::string_view kKernel = "gpu/copy";
+  if (RefuseType(kKernel, request.dst().type, offer)) return;
+  const OpCall& call = request.call;
+  TensorDesc view = request.src(0);
   int64_t first = 0;
-  if (request.call.op->view != nullptr) {
-    if (request.call.op->view(request.call, 0, &view, &first)) return OfferCopy(request, view, first, offer);
-    // The result cannot be a view of the source, but perhaps the source's shape one of the result.
-    const TensorDesc plain_src = MakeDense(src.type, src.shape()), plain_dst = MakeDense(dst.type, dst.shape());
-    if (plain_src.NumElements() != plain_dst.NumElements()) {
-      return Refuse(offer, "gpu/copy", "no strides describe the result");
-    }
-    return OfferReshape(request, offer);
+  if (std::string_view(call.op->name) == "Slice") {  // as a view only where steps are positive, as a copy always
+    const Result<SliceParams> slice = SliceParams::From(call);
+    if (!slice.ok()) return Refuse(offer, kKernel, slice.status().message());
+    slice->Part(call, &view, &first);
+  } else if (call.op->view != nullptr && !call.op->view(call, 0, &view, &first)) {
+    if (view.NumElements() == request.dst().NumElements()) return OfferReshape(request, offer);
+    return Refuse(offer, kKernel, "no strides describe the result");
   }
-  if (!SameShape(src, dst)) return Refuse(offer, "gpu/copy", "src and dst differ in shape");
-  OfferCopy(request, src, 0, offer);
+  if (!SameShape(view, request.dst())) return Refuse(offer, kKernel, "src and dst differ in shape");
+  OfferCopy(request, view, first, offer);
 }
 
 void ChooseConcat(const Request& request, Offer* offer) {
@@ -144,31 +146,19 @@ void ChooseConcat(const Request& request, Offer* offer) {
   if (!ok) return Refuse(offer, kKernel, "dst: padding lanes of two-word elements");
   const Loops& loops = rows.loops;
   const int axis = loops.FindAxis(concat->axis);
-  if (loops.dims > 4 || parts * (loops.dims + 1) > 21) {
-    return Refuse(offer, kKernel, parts, " sources of ", loops.dims, " dimensions are too many parameters");
-  }
-  if (loops.at(0).stride[0] != 1) return Refuse(offer, kKernel, "dst: stride of the innermost dimension is not 1");
-  ConcatKernelParams p{};
-  p.items = static_cast<int>(rows.items);
-  p.inner = static_cast<int>(rows.inner);
-  p.lanes = static_cast<int>(rows.lanes);
-  p.groups = static_cast<int>(rows.groups);
+  if (loops.dims > 4) return Refuse(offer, kKernel, loops.dims, " dimensions, at most 4");
+  ConcatKernelParams p = RowParams<ConcatKernelParams>(rows);
   loops.Sizes(p.size);
-  for (size_t d = 0; d < 3; ++d) p.dst_stride[d] = static_cast<int>(loops.dim[d + 1].stride[0]);
+  loops.Strides(0, p.dst_stride);
   Launcher launcher("concat");
   int64_t end = 0;
   for (int k = 0; k < parts; ++k) {
-    const TensorDesc& src = request.src(k);
-    const size_t operand = static_cast<size_t>(k + 1);
-    const bool single = axis == 0 && src.dims[static_cast<size_t>(concat->axis)] <= 1;
-    if (loops.at(0).size > 1 && loops.at(0).stride[operand] != 1 && !single) {
-      return Refuse(offer, kKernel, "src ", k, ": stride of the innermost dimension of dst is not 1");
+    end += request.src(k).dims[static_cast<size_t>(concat->axis)];
+    p.end[k] = static_cast<int>(end);
+    for (int d = 0; d < loops.dims; ++d) {
+      launcher.Spec(StrCat("S", k, "_", d), loops.at(d).stride[static_cast<size_t>(k + 1)]);
     }
-    const int e = k * (loops.dims + 1);
-    end += src.dims[static_cast<size_t>(concat->axis)];
-    p.e[e] = static_cast<int>(end);
-    for (int d = 1; d < loops.dims; ++d) p.e[e + 1 + d] = static_cast<int>(loops.at(d).stride[operand]);
-    launcher.Src(k, k, offsetof(ConcatKernelParams, e) + 4 * static_cast<size_t>(e + 1));
+    launcher.Src(k, k, offsetof(ConcatKernelParams, part_at) + 4 * static_cast<size_t>(k));
   }
   launcher.Dst(kMaxParts, 0, offsetof(ConcatKernelParams, dst_at));
   launcher.BindRest(0);
@@ -192,45 +182,43 @@ void ChooseSplit(const Request& request, Offer* offer) {
   SplitKernelParams p{};
   Launcher launcher("split");
   int64_t items = 0, first = 0;
-  int padded_parts = 0, whole_parts = 0, axis = -1;
+  int padded_parts = 0, whole_parts = 0, axis = -1, dims = 1;
   for (int k = 0; k < parts; ++k) {
     const TensorDesc& dst = request.dst(k);
     const int64_t along = dst.dims[static_cast<size_t>(split->axis)];
     RowLoops rows;
     MakeRowLoops(dst, {{dst.strides}, {src.strides}}, uint32_t{1} << split->axis, &rows);
     const Loops& loops = rows.loops;
-    if (loops.dims > 3) return Refuse(offer, kKernel, "dst ", k, ": ", loops.dims, " dimensions, at most 3");
+    if (loops.dims > 5) return Refuse(offer, kKernel, "dst ", k, ": ", loops.dims, " dimensions, at most 5");
     if (loops.at(0).size > 1 && loops.at(0).stride[0] != 1) {
       return Refuse(offer, kKernel, "dst ", k, ": stride of the innermost dimension is not 1");
     }
-    axis = loops.FindAxis(split->axis);
-    int size[3], src_stride[3];
-    for (int d = 0; d < 3; ++d) {
-      size[d] = d == axis ? 1 : static_cast<int>(loops.at(d).size);
-      src_stride[d] = static_cast<int>(loops.at(d).stride[1]);
-      if (k > 0 && along > 0 && (size[d] != p.size[d] || src_stride[d] != p.src_stride[d])) {
+    const int at = loops.FindAxis(split->axis);
+    for (int d = 0; d < 5; ++d) {
+      const int size = d == at ? 1 : static_cast<int>(loops.at(d).size);
+      const int stride = static_cast<int>(loops.at(d).stride[1]);
+      if (k > 0 && along > 0 && (at != axis || size != p.size[d] || stride != p.src_stride[d])) {
         return Refuse(offer, kKernel, "dst ", k, " lies unlike dst 0");
       }
+      if (k == 0) p.size[d] = size;
+      if (k == 0) p.src_stride[d] = stride;
+      if (d > 0) launcher.Spec(StrCat("S", k, "_", d), loops.at(d).stride[0]);
     }
-    if (k == 0) {
-      std::copy(size, size + 3, p.size);
-      std::copy(src_stride, src_stride + 3, p.src_stride);
-    }
-    (rows.lanes != rows.inner ? padded_parts : whole_parts) += rows.inner % kVectorLanes != 0 ? 1 : 0;
+    if (k == 0) axis = at;
+    dims = std::max(dims, loops.dims);
+    if (rows.inner % kVectorLanes != 0) ++(rows.lanes != rows.inner ? padded_parts : whole_parts);
     items += rows.items;
-    int* e = p.e + 6 * k;
-    e[0] = static_cast<int>(items);
-    e[1] = static_cast<int>(along);
-    e[2] = static_cast<int>(first * src.strides[static_cast<size_t>(split->axis)]);
-    e[4] = static_cast<int>(loops.at(1).stride[0]);
-    e[5] = static_cast<int>(loops.at(2).stride[0]);
-    launcher.Dst(1 + k, k, offsetof(SplitKernelParams, e) + 4 * static_cast<size_t>(6 * k + 3));
+    p.end[k] = static_cast<int>(items);
+    p.along[k] = static_cast<int>(along);
+    p.src_first[k] = static_cast<int>(first * src.strides[static_cast<size_t>(split->axis)]);
+    launcher.Dst(1 + k, k, offsetof(SplitKernelParams, part_at) + 4 * static_cast<size_t>(k));
     first += along;
   }
   if (padded_parts > 0 && whole_parts > 0) return Refuse(offer, kKernel, "only some results have padding lanes");
   p.items = static_cast<int>(items);
   launcher.Src(0, 0, offsetof(SplitKernelParams, src_at));
   launcher.BindRest(1);
+  launcher.Spec("DIMS", dims);
   launcher.Spec("AXIS", axis);
   launcher.Spec("PARTS", parts);
   launcher.Spec("PADDED", padded_parts > 0);

@@ -1,6 +1,7 @@
 // Gemm and MatMul.
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "gpu/choose.h"
 #include "gpu/epilogue.h"
@@ -99,8 +100,8 @@ void OfferAny(const Request& request, const Product& m, Offer* offer) {
   launcher.SpecFloat("ALPHA", m.alpha);
   launcher.SpecFloat("BETA", m.bias < 0 ? 0 : m.beta);
   launcher.Params(p);
-  launcher.Src(0, 0, offsetof(MatMulKernelParams, a_at));
-  launcher.Src(1, 1, offsetof(MatMulKernelParams, b_at));
+  launcher.Src(0, m.a_src, offsetof(MatMulKernelParams, a_at));
+  launcher.Src(1, m.b_src, offsetof(MatMulKernelParams, b_at));
   launcher.Dst(2, 0, offsetof(MatMulKernelParams, c_at));
   launcher.BindRest(0);
   launcher.Grid(request.profile, items, 64);
@@ -131,6 +132,7 @@ PackSpec RowsPack(int src, const PackedRows& r) {
 
 void OfferProduct(const Request& request, const Product& product, Offer* offer) {
   Product m = product;
+  if (m.a_src != 0) return OfferAny(request, m, offer);
   if (m.m == 1) {  // no next row: any stride will do
     if (Multiple(m.k)) m.a_row = m.k;
     if (Multiple(m.n) || PaddedAxis(request.dst()) == m.rows.channel) m.c_row = RoundUp(m.n, kVectorLanes);
@@ -200,12 +202,22 @@ void ChooseMatMul(const Request& request, Offer* offer) {
   m.pack_row = b.rank == 1 ? 1 : m.n;
   m.pack_col = 1;
   for (int i = 0; i < dst.rank; ++i) m.rows.axes[static_cast<size_t>(m.rows.count++)] = i;
-  if (b.rank > 1) m.rows.channel = m.rows.axes[static_cast<size_t>(--m.rows.count)];
+  // A matrix times a column is a row times the transposed matrix, so that the result's only dimension is that of lanes.
+  const bool swapped = b.rank == 1 && a.rank > 1;
+  if (swapped) {
+    std::swap(m.a_src, m.b_src);
+    m.n = std::exchange(m.m, 1);
+    m.b_col = std::exchange(m.a_row, 0);
+    m.c_col = std::exchange(m.c_row, 0);
+    std::swap(m.a_col, m.b_row);
+  }
+  if (dst.rank > 0 && (swapped || b.rank > 1)) m.rows.channel = m.rows.axes[static_cast<size_t>(--m.rows.count)];
   for (int i = matmul->batch_rank - 1; i >= 0; --i) {
     const size_t k = static_cast<size_t>(i);
     Loops::Dim d;
     d.size = matmul->batch[k];
     d.stride = {matmul->dst_batch[k], matmul->a_batch[k], matmul->b_batch[k]};
+    if (swapped) std::swap(d.stride[1], d.stride[2]);
     m.batch.AddOutermost(d);
   }
   m.batch.Merge(false);
@@ -213,7 +225,7 @@ void ChooseMatMul(const Request& request, Offer* offer) {
   // Batches that only lengthen A are more rows of one product.
   const Loops::Dim& batch = m.batch.at(0);
   const bool rows_go_on = m.m == 1 || (batch.stride[0] == m.m * m.c_row && batch.stride[1] == m.m * m.a_row);
-  if (m.batches > 1 && b.rank <= 2 && m.batch.dims == 1 && a.rank > 2 && rows_go_on) {
+  if (m.batches > 1 && b.rank == 2 && m.batch.dims == 1 && a.rank > 2 && rows_go_on) {
     if (m.m == 1) {
       m.c_row = batch.stride[0];
       m.a_row = batch.stride[1];

@@ -10,8 +10,9 @@
 namespace moka::gpu {
 namespace {
 
-// Kernels read whole vectors: a range ends at a multiple of this, in the padding lanes of its last row.
-constexpr uint64_t kVectorBytes = 16;
+// Kernels read and write whole vectors of four elements: a range ends at a multiple of this, in the padding lanes of its
+// last row.
+constexpr uint64_t kVectorBytes = 32;
 
 const Operand* FindOperand(const Step& step, const Launch::Binding& binding) {
   if (binding.kind == Launch::Binding::kScratch) return &step.scratch;

@@ -19,15 +19,15 @@
   int items; int inner; int lanes; int groups; int src_at; int dst_at; int value_at; int value; \
   int size[4]; int dst_stride[5]; int src_stride[5]; int src_size[5]; int begin[5];
 
-// Part k covers [end[k - 1], end[k]) of the axis; e holds, per part: end, start in its buffer, stride of each
-// dimension but the innermost.
+// Part k covers [end[k - 1], end[k]) of the axis and starts at part_at[k] of its buffer.
 #define CONCAT_PARAMS \
   int items; int inner; int lanes; int groups; int dst_at; \
-  int size[3]; int dst_stride[3]; int e[21];
+  int size[3]; int dst_stride[4]; int end[7]; int part_at[7];
 
-// Part k takes the items from end[k - 1] to end[k]; e holds, per part: end, size along the axis, first element in src,
-// start in its buffer, strides of dimensions 1 and 2.
-#define SPLIT_PARAMS int items; int src_at; int size[3]; int src_stride[3]; int e[24];
+// Part k takes the items from end[k - 1] to end[k]; its size along the axis, its first element in src, and where it
+// starts in its buffer.
+#define SPLIT_PARAMS \
+  int items; int src_at; int size[5]; int src_stride[5]; int end[4]; int along[4]; int src_first[4]; int part_at[4];
 
 #define GATHER_PARAMS \
   int items; int inner; int lanes; int groups; int src_at; int index_at; int dst_at; int axis_size; int axis_stride; \

@@ -60,7 +60,9 @@ void AddConcats(std::vector<OpCase>& cases) {
   cases.push_back(MakeCase("Concat/with_empty", axis(1), {Fed({2, 0}), Fed({2, 9})}));
   std::vector<CaseOperand> many;
   for (int64_t i = 0; i < 11; ++i) many.push_back(Fed({2, 1 + i % 3, 3}));
-  cases.push_back(MakeCase("Concat/many", axis(1), std::move(many)));
+  OpCase eleven = MakeCase("Concat/many", axis(1), std::move(many));
+  eleven.own_on_gpu = false;  // more than a kernel has bindings for: plans copy part by part
+  cases.push_back(std::move(eleven));
   for (const int64_t n : kLengths) {
     cases.push_back(MakeCase(StrCat("Concat/length", n), axis(1), {Fed({3, n}), Fed({3, 5})}));
   }
