@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "gpu/launch.h"
 #include "tests/conformance/cases.h"
 #include "tests/conformance/runner.h"
 
@@ -23,9 +24,9 @@ std::vector<Device*> GpuDevices() {
   return devices;
 }
 
-class Conformance : public testing::TestWithParam<CaseFamily> {};
+class GpuConformance : public testing::TestWithParam<CaseFamily> {};
 
-TEST_P(Conformance, EveryKernelMatchesTheOracle) {
+TEST_P(GpuConformance, EveryKernelMatchesTheOracle) {
   const std::vector<Device*> devices = GpuDevices();
   if (devices.empty()) GTEST_SKIP() << "no GPU device answers";
   for (Device* device : devices) {
@@ -35,7 +36,56 @@ TEST_P(Conformance, EveryKernelMatchesTheOracle) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Conformance, testing::ValuesIn(CaseFamilies()),
+// The device with another choice of kernels: what runs on a CPU takes what is meant for real GPUs, tiles in shared
+// memory and teams of items with barriers.
+class AsRealGpu : public Device {
+ public:
+  explicit AsRealGpu(Device* device) : device_(*device) {}
+  const DeviceInfo& info() const override { return device_.info(); }
+  const Limits& limits() const override { return device_.limits(); }
+  Offer Choose(const OpCall& call, const ChoosePolicy& policy) const override {
+    gpu::Profile profile;
+    profile.max_group_invocations = 64;
+    return gpu::Choose(profile, call, policy);
+  }
+  Status Pack(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) const override {
+    return device_.Pack(spec, src, dst);
+  }
+  Result<std::unique_ptr<Buffer>> Allocate(uint64_t bytes, MemoryKind kind) override {
+    return device_.Allocate(bytes, kind);
+  }
+  Result<std::unique_ptr<Buffer>> Import(const void* data, uint64_t bytes) override {
+    return device_.Import(data, bytes);
+  }
+  Status Write(Buffer& buffer, uint64_t offset, std::span<const std::byte> bytes) override {
+    return device_.Write(buffer, offset, bytes);
+  }
+  Result<std::unique_ptr<Queue>> MakeQueue(const QueueOptions& options) override { return device_.MakeQueue(options); }
+  Result<std::shared_ptr<const Program>> Link(const LinkRequest& request) override { return device_.Link(request); }
+
+ private:
+  Device& device_;
+};
+
+TEST(GpuConformanceAsRealGpu, KernelsForRealGpusAreRightOnCpuDriversToo) {
+  const std::vector<Device*> devices = GpuDevices();
+  if (devices.empty()) GTEST_SKIP() << "no GPU device answers";
+  for (Device* device : devices) {
+    AsRealGpu real(device);
+    ConformanceReport report;
+    RunnerOptions options;
+    for (const char* kernel : {"gpu/gemm_tile", "gpu/reduce", "gpu/softmax"}) {
+      options.only_kernel = kernel;
+      report.Merge(RunCases(real, kernel[4] == 'g' ? ProductCases() : RowCases(), options));
+    }
+    EXPECT_TRUE(report.failures.empty()) << device->info().name << ": " << report.Summary();
+    EXPECT_GT(report.kernels["gpu/gemm_tile"], 0);
+    EXPECT_GT(report.kernels["gpu/reduce"], 0);
+    EXPECT_GT(report.kernels["gpu/softmax"], 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, GpuConformance, testing::ValuesIn(CaseFamilies()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
