@@ -18,6 +18,7 @@ constexpr Row kRows[] = {
     {"", "Cast", ChooseCast, false},
     {"", "Concat", ChooseConcat, false},
     {"", "Conv", ChooseConv, true},
+    {"", "Expand", ChooseCopy, false},
     {"", "Flatten", ChooseCopy, false},
     {"", "Gather", ChooseGather, false},
     {"", "Gemm", ChooseGemm, true},
