@@ -11,12 +11,12 @@
 namespace moka::onnx {
 namespace {
 
-const char* NameOf(AttributeKind kind) {
+std::string NameOf(AttributeKind kind) {
   constexpr const char* kNames[] = {"UNDEFINED",      "FLOAT",      "INT",        "STRING",  "TENSOR", "GRAPH",
                                     "FLOATS",         "INTS",       "STRINGS",    "TENSORS", "GRAPHS", "SPARSE_TENSOR",
                                     "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS"};
   const auto i = static_cast<size_t>(kind);
-  return i < std::size(kNames) ? kNames[i] : "unknown";
+  return i < std::size(kNames) ? kNames[i] : StrCat("number ", static_cast<int64_t>(kind));
 }
 
 struct AttributeProto {
@@ -151,7 +151,7 @@ Result<AttributeValue> MakeValue(AttributeKind kind, AttributeProto& proto, Read
     case AttributeKind::kTypeProtos:
       return Unsupported("values of kind ", NameOf(kind));
   }
-  return InvalidModel("states type ", static_cast<int64_t>(kind), ", which the standard does not know");
+  return InvalidModel("states the type ", NameOf(kind), ", which the standard does not know");
 }
 
 }  // namespace

@@ -277,7 +277,8 @@ Status GraphReader::ParseNode(std::string_view bytes, size_t index, OnnxNode* no
   if (!name.empty()) {
     node->name = name;
   } else if (!node->dst.empty()) {
-    node->name = StrCat(node->op, ":", graph_->value(node->dst.back()).name);
+    const ValueId first = *std::find_if(node->dst.begin(), node->dst.end(), [](ValueId id) { return id != kNoValue; });
+    node->name = StrCat(node->op, ":", graph_->value(first).name);
   }
   if (op.empty()) return InvalidModel("names no operator");
   return ParseAttributes(attributes, node);

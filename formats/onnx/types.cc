@@ -57,7 +57,7 @@ int32_t ToOnnx(DataType type) {
 }
 
 std::string OnnxTypeName(int64_t data_type) {
-  return IsKnown(data_type) ? kRows[data_type].name : StrCat("type ", data_type);
+  return IsKnown(data_type) ? kRows[data_type].name : StrCat("number ", data_type);
 }
 
 int64_t OnnxTypeOfName(std::string_view name) {

@@ -15,7 +15,7 @@ namespace moka::onnx {
 DataType FromOnnx(int64_t data_type);
 // 0 (UNDEFINED) for kNone.
 int32_t ToOnnx(DataType type);
-// The standard's name of the type, also where FromOnnx gives kNone: "FLOAT8E4M3FN"; "type 99" for unknown numbers.
+// The standard's name of the type, also where FromOnnx gives kNone: "FLOAT8E4M3FN"; "number 99" where it has none.
 std::string OnnxTypeName(int64_t data_type);
 // By the standard's name ("FLOAT", as Cast-1 spells it); 0 when there is none.
 int64_t OnnxTypeOfName(std::string_view name);

@@ -42,7 +42,7 @@ void ReadTensorType(std::string_view bytes, DeclaredValue* value) {
       case TensorTypeFields::kElementType: {
         const int64_t number = fields.Int();
         value->type = FromOnnx(number);
-        if (number != 0 && SizeOf(value->type) == 0) value->refusal = "type " + OnnxTypeName(number);
+        if (number != 0 && SizeOf(value->type) == 0) value->refusal = "of type " + OnnxTypeName(number);
         break;
       }
       case TensorTypeFields::kShape:
@@ -89,7 +89,7 @@ void ReadType(std::string_view bytes, DeclaredValue* value) {
 // Symbolic dimensions count as 1.
 Status CheckDims(const ModelOptions& options, DeclaredValue* value) {
   if (value->dims.size() > kMaxRank) {
-    value->refusal = StrCat("rank ", value->dims.size());
+    value->refusal = StrCat("of rank ", value->dims.size());
     value->ranked = false;
     value->dims.clear();
     return Status();

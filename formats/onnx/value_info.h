@@ -22,7 +22,7 @@ struct DeclaredDim {
 struct DeclaredValue {
   std::string_view name;
   DataType type = DataType::kNone;  // kNone: not stated, or not a tensor of a type that moka has
-  std::string refusal;              // why moka cannot hold such a value: "a sequence", "type FLOAT8E4M3FN"; else empty
+  std::string refusal;  // why moka cannot hold such a value: "a sequence", "of type FLOAT8E4M3FN"; else empty
   bool ranked = false;
   std::vector<DeclaredDim> dims;
 };

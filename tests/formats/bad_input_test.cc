@@ -202,7 +202,7 @@ TEST(BadModel, TensorsThatContradictTheirShape) {
       {{kFloat, {1, 1, 1, 1, 1, 1, 1, 1, 4}, four, {}, {}}, StatusCode::kUnsupported, "rank 9"},
       {{0, {4}, four, {}, {}}, StatusCode::kUnsupported, "UNDEFINED"},
       {{17, {16}, four, {}, {}}, StatusCode::kUnsupported, "FLOAT8E4M3FN"},
-      {{-1, {16}, four, {}, {}}, StatusCode::kUnsupported, "type -1"},
+      {{-1, {16}, four, {}, {}}, StatusCode::kUnsupported, "number -1"},
       {{kFloat, {kHuge}, "", {}, std::string("\x22\x04") + "aaaa"}, StatusCode::kInvalidModel, "limit"},
       {{kFloat, {2}, "", {}, std::string("\x22\x04") + "aaaa"}, StatusCode::kInvalidModel, "1 elements"},
       {{kFloat, {1}, "", {}, std::string("\x22\x05") + "aaaaa"}, StatusCode::kInvalidModel, "packed"},
