@@ -15,8 +15,8 @@ namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
 // Of two folds.
-template <Fold kFold>
-HWY_INLINE V Join(V a, V b) {
+template <Fold kFold, class AnyV>
+HWY_INLINE AnyV Join(AnyV a, AnyV b) {
   if constexpr (kFold == Fold::kMax) return MaxNan(a, b);
   if constexpr (kFold == Fold::kMin) return MinNan(a, b);
   if constexpr (kFold == Fold::kProduct) return hn::Mul(a, b);
@@ -32,15 +32,15 @@ HWY_INLINE V Step(V fold, V x) {
 template <Fold kFold>
 inline constexpr bool kIsSum = kFold == Fold::kSum || kFold == Fold::kSumSquares || kFold == Fold::kSumAbsolute;
 
-template <Fold kFold>
-HWY_INLINE float JoinLanes(V v) {
-  const D d;
-  HWY_ALIGN float lanes[kLanes];
-  hn::Store(v, d, lanes);
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) lanes[i] = FoldJoin(kFold, lanes[i], lanes[i + half]);
+template <Fold kFold, int kSize = kLanes>
+HWY_INLINE float JoinLanes(hn::Vec<hn::CappedTag<float, kSize>> v) {
+  if constexpr (kSize == 4) {
+    v = Join<kFold>(v, hn::Shuffle1032(v));
+    return hn::GetLane(Join<kFold>(v, hn::Shuffle2301(v)));
+  } else {
+    const hn::CappedTag<float, kSize / 2> half;
+    return JoinLanes<kFold, kSize / 2>(Join<kFold>(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
   }
-  return lanes[0];
 }
 
 template <Fold kFold>

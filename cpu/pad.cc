@@ -21,6 +21,26 @@ struct PadLaunch {
   int64_t rows, rows_per_unit;
 };
 
+// The constant lies around whole rows: a row and the dimension around it become one where the row has no padding.
+void MergeRows(PadLaunch* launch) {
+  while (launch->rank > 1 && launch->params.mode == PadMode::kConstant) {
+    const auto inner = static_cast<size_t>(launch->inner);
+    const auto outer = static_cast<size_t>(launch->order[launch->rank - 2]);
+    const int64_t size = launch->src_dims[inner];
+    if (launch->params.begin[inner] != 0 || launch->params.end[inner] != 0) return;
+    if (launch->src_strides[outer] != size * launch->src_strides[inner]) return;
+    if (launch->dst_strides[outer] != size * launch->dst_strides[inner]) return;
+    launch->params.begin[outer] *= size;
+    launch->src_dims[outer] *= size;
+    launch->dst_dims[outer] *= size;
+    launch->src_strides[outer] = launch->src_strides[inner];
+    launch->dst_strides[outer] = launch->dst_strides[inner];
+    launch->params.end[outer] *= size;
+    launch->inner = static_cast<int64_t>(outer);
+    --launch->rank;
+  }
+}
+
 Status ChoosePad(const Kernel&, const OpCall& call, Choice* choice) {
   PadLaunch launch{};
   MOKA_ASSIGN_OR_RETURN(launch.params, PadParams::From(call));
@@ -41,6 +61,7 @@ Status ChoosePad(const Kernel&, const OpCall& call, Choice* choice) {
   std::stable_sort(all, all + x.rank, [&](int64_t a, int64_t b) { return step(a) > step(b); });
   launch.inner = all[x.rank - 1];
   std::copy_n(all, x.rank - 1, launch.order);
+  MergeRows(&launch);
   const int64_t length = launch.dst_dims[launch.inner], begin = launch.params.begin[static_cast<size_t>(launch.inner)];
   launch.first = std::clamp<int64_t>(begin, 0, length);
   launch.last = std::clamp<int64_t>(begin + launch.src_dims[launch.inner], launch.first, length);

@@ -146,11 +146,11 @@ Status ChooseRows(const Kernel&, const OpCall& call, Choice* choice) {
   return Status();
 }
 
-// Prepares scratch: a row of padding, and what an average counts along the row.
-void StartRows(const PoolLaunch& launch, float* row, float* counted) {
+// Prepares scratch: a row of padding, and along the row the reciprocals of what an average counts.
+void StartRows(const PoolLaunch& launch, float* row, float* factors) {
   std::fill_n(row, launch.row_floats, FoldStart(launch.max != 0 ? Fold::kMax : Fold::kSum));
   for (int64_t o = 0; o < launch.output[2] && launch.max == 0; ++o) {
-    counted[o] = static_cast<float>(std::max<int64_t>(ReachOf(launch, 2, o).counted, 1));
+    factors[o] = 1.0f / static_cast<float>(std::max<int64_t>(ReachOf(launch, 2, o).counted, 1));
   }
 }
 
@@ -160,8 +160,8 @@ void RunRows(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto fold = vector.fold_columns[static_cast<size_t>(launch.max != 0 ? Fold::kMax : Fold::kSum)];
   const auto slide = launch.max != 0 ? vector.slide_max : vector.slide_sum;
   float* row = args.WorkerScratch(worker);
-  float* counted = row + launch.row_floats;
-  StartRows(launch, row, counted);
+  float* factors = row + launch.row_floats;
+  StartRows(launch, row, factors);
   const int64_t last = std::min(end * launch.tasks_per_unit, launch.tasks);
   for (int64_t task = begin * launch.tasks_per_unit; task < last; ++task) {
     const int64_t o1 = task % launch.output[1], o0 = task / launch.output[1] % launch.output[0];
@@ -177,8 +177,8 @@ void RunRows(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
     fold(src, taps, 1.0f, row + launch.pad_begin[2], launch.input[2]);
     slide(row, {launch.kernel[2], launch.dilation[2], launch.stride[2]}, dst, launch.output[2]);
     if (launch.max != 0) continue;
-    const float rows_counted = static_cast<float>(std::max<int64_t>(r0.counted * r1.counted, 1));
-    for (int64_t o = 0; o < launch.output[2]; ++o) dst[o] /= counted[o] * rows_counted;
+    const float factor = 1.0f / static_cast<float>(std::max<int64_t>(r0.counted * r1.counted, 1));
+    vector.scale_columns(factors, factor, dst, launch.output[2]);
   }
 }
 

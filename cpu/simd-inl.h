@@ -63,8 +63,40 @@ HWY_INLINE void StorePart(V v, float* p, int64_t count) {
 // min(max(x, lo), hi); NaN in x stays. x86 returns the second operand where one is NaN.
 HWY_INLINE V ClipNan(V x, V lo, V hi) { return hn::Min(hi, hn::Max(lo, x)); }
 // NaN in any operand is the result. (Ne(a, a) is false for NaN with AVX.)
-HWY_INLINE V MaxNan(V a, V b) { return hn::IfThenElse(hn::IsNaN(a), a, hn::Max(a, b)); }
-HWY_INLINE V MinNan(V a, V b) { return hn::IfThenElse(hn::IsNaN(a), a, hn::Min(a, b)); }
+template <class AnyV>
+HWY_INLINE AnyV MaxNan(AnyV a, AnyV b) {
+  return hn::IfThenElse(hn::IsNaN(a), a, hn::Max(a, b));
+}
+template <class AnyV>
+HWY_INLINE AnyV MinNan(AnyV a, AnyV b) {
+  return hn::IfThenElse(hn::IsNaN(a), a, hn::Min(a, b));
+}
+
+// Vectors of n floats: all of them, and the `count` first.
+struct FullVector {
+  static constexpr int64_t count = kLanes;
+  static constexpr bool full = true;
+};
+struct PartVector {
+  int64_t count;
+  static constexpr bool full = false;
+};
+HWY_INLINE V Load(FullVector, const float* p) { return hn::LoadU(D(), p); }
+HWY_INLINE V Load(PartVector part, const float* p) { return LoadPart(p, part.count); }
+HWY_INLINE void Store(FullVector, V v, float* p) { hn::StoreU(v, D(), p); }
+HWY_INLINE void Store(PartVector part, V v, float* p) { StorePart(v, p, part.count); }
+// The lanes that are not among the `count` first become 0.
+HWY_INLINE V KeepLanes(FullVector, V v) { return v; }
+HWY_INLINE V KeepLanes(PartVector part, V v) {
+  return hn::IfThenElseZero(hn::FirstN(D(), static_cast<size_t>(part.count)), v);
+}
+// Calls f(FullVector, offset) for each vector of n floats, and f(PartVector, offset) for what is left.
+template <class F>
+HWY_INLINE void ForEachVector(int64_t n, F&& f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) f(FullVector(), i);
+  if (i < n) f(PartVector{n - i}, i);
+}
 
 #endif
 }  // namespace HWY_NAMESPACE

@@ -16,41 +16,24 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
-// Calls f(offset, count) for each vector of n floats; count < kLanes in the last one only.
-template <class F>
-HWY_INLINE void ForEachVector(int64_t n, F&& f) {
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) f(i, int64_t{kLanes});
-  if (i < n) f(i, n - i);
-}
-HWY_INLINE V LoadUpTo(const float* p, int64_t count) {
-  return count == kLanes ? hn::LoadU(D(), p) : LoadPart(p, count);
-}
-HWY_INLINE void StoreUpTo(V v, float* p, int64_t count) {
-  if (count == kLanes) {
-    hn::StoreU(v, D(), p);
-  } else {
-    StorePart(v, p, count);
-  }
-}
-
 void SoftmaxRun(const float* src, float* dst, int64_t n, bool log) {
   const D d;
   const V largest = hn::Set(d, FoldRun<Fold::kMax>(src, n));
   V sums = hn::Zero(d);
-  ForEachVector(n, [&](int64_t i, int64_t count) HWY_ATTR {
-    V e = VectorExpFlushed(hn::Sub(LoadUpTo(src + i, count), largest));
-    if (!log) StoreUpTo(e, dst + i, count);
-    if (count < kLanes) e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(count)), e);
-    sums = hn::Add(sums, e);
+  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR {
+    const V e = VectorExpFlushed(hn::Sub(Load(part, src + i), largest));
+    if (!log) Store(part, e, dst + i);
+    sums = hn::Add(sums, KeepLanes(part, e));
   });
   const float sum = JoinLanes<Fold::kSum>(sums);
-  const V log_sum = hn::Set(d, log ? std::log(sum) : 0.0f), factor = hn::Set(d, 1.0f / sum);
-  ForEachVector(n, [&](int64_t i, int64_t count) HWY_ATTR {
-    const V y =
-        log ? hn::Sub(hn::Sub(LoadUpTo(src + i, count), largest), log_sum) : hn::Mul(LoadUpTo(dst + i, count), factor);
-    StoreUpTo(y, dst + i, count);
-  });
+  if (log) {
+    const V log_sum = hn::Set(d, std::log(sum));
+    ForEachVector(n, [&](auto part, int64_t i)
+                         HWY_ATTR { Store(part, hn::Sub(hn::Sub(Load(part, src + i), largest), log_sum), dst + i); });
+    return;
+  }
+  const V factor = hn::Set(d, 1.0f / sum);
+  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR { Store(part, hn::Mul(Load(part, dst + i), factor), dst + i); });
 }
 
 HWY_INLINE V LogOfLanes(V v) {
@@ -61,26 +44,35 @@ HWY_INLINE V LogOfLanes(V v) {
   return hn::Load(d, lanes);
 }
 
-void SoftmaxColumns(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t n, int64_t cols,
-                    bool log) {
+// One vector of columns. They are kept in `kept` ([n] vectors): the rows of src may be so far apart that they push
+// each other out of the cache.
+template <class Part>
+HWY_INLINE void SoftmaxColumnVector(Part part, const float* src, int64_t src_step, float* dst, int64_t dst_step,
+                                    int64_t n, bool log, float* kept) {
   const D d;
-  ForEachVector(cols, [&](int64_t j, int64_t count) HWY_ATTR {
-    const float* from = src + j;
-    float* to = dst + j;
-    V largest = hn::Set(d, FoldStart(Fold::kMax)), sum = hn::Zero(d);
-    for (int64_t i = 0; i < n; ++i) largest = MaxNan(largest, LoadUpTo(from + i * src_step, count));
-    for (int64_t i = 0; i < n; ++i) {
-      const V e = VectorExpFlushed(hn::Sub(LoadUpTo(from + i * src_step, count), largest));
-      sum = hn::Add(sum, e);
-      if (!log) StoreUpTo(e, to + i * dst_step, count);
-    }
-    const V factor = hn::Div(hn::Set(d, 1.0f), sum), log_sum = log ? LogOfLanes(sum) : sum;
-    for (int64_t i = 0; i < n; ++i) {
-      const V y = log ? hn::Sub(hn::Sub(LoadUpTo(from + i * src_step, count), largest), log_sum)
-                      : hn::Mul(LoadUpTo(to + i * dst_step, count), factor);
-      StoreUpTo(y, to + i * dst_step, count);
-    }
-  });
+  V largest = hn::Set(d, FoldStart(Fold::kMax)), sum = hn::Zero(d);
+  for (int64_t i = 0; i < n; ++i) {
+    const V x = Load(part, src + i * src_step);
+    largest = MaxNan(largest, x);
+    hn::StoreU(x, d, kept + i * kLanes);
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    const V shifted = hn::Sub(hn::LoadU(d, kept + i * kLanes), largest);
+    const V e = VectorExpFlushed(shifted);
+    sum = hn::Add(sum, e);
+    hn::StoreU(log ? shifted : e, d, kept + i * kLanes);
+  }
+  const V factor = hn::Div(hn::Set(d, 1.0f), sum), log_sum = log ? LogOfLanes(sum) : sum;
+  for (int64_t i = 0; i < n; ++i) {
+    const V x = hn::LoadU(d, kept + i * kLanes);
+    Store(part, log ? hn::Sub(x, log_sum) : hn::Mul(x, factor), dst + i * dst_step);
+  }
+}
+
+void SoftmaxColumns(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t n, int64_t cols, bool log,
+                    float* kept) {
+  ForEachVector(cols, [&](auto part, int64_t j)
+                          HWY_ATTR { SoftmaxColumnVector(part, src + j, src_step, dst + j, dst_step, n, log, kept); });
 }
 
 #endif

@@ -56,13 +56,14 @@ Status ChooseSoftmax(const Kernel&, const OpCall& call, Choice* choice) {
   const int64_t task = launch.n * std::max<int64_t>(std::min(launch.cols, launch.col_part), 1);
   launch.tasks_per_unit = std::max<int64_t>(kUnitElements / std::max<int64_t>(task, 1), 1);
   choice->units = CeilDiv(launch.tasks, launch.tasks_per_unit);
+  if (launch.cols > 0) choice->scratch_per_worker = static_cast<uint64_t>(launch.n * kMaxLanes) * sizeof(float);
   choice->cost_us = static_cast<double>(y.NumElements()) * 16 / kBytesPerMicrosecond;
   choice->in_place = in_place ? 1 : 0;
   choice->launch = Blob::Of(launch);
   return Status();
 }
 
-void RunSoftmax(const KernelArgs& args, int64_t begin, int64_t end, int) {
+void RunSoftmax(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<SoftmaxLaunch>();
   const VectorTable& vector = *args.simd->vector;
   const int64_t parts = launch.cols > 0 ? CeilDiv(launch.cols, launch.col_part) : 1;
@@ -81,7 +82,7 @@ void RunSoftmax(const KernelArgs& args, int64_t begin, int64_t end, int) {
       vector.softmax_run(src, dst, launch.n, launch.log != 0);
     } else {
       vector.softmax_columns(src, launch.src_step, dst, launch.dst_step, launch.n,
-                             std::min(launch.col_part, launch.cols - col), launch.log != 0);
+                             std::min(launch.col_part, launch.cols - col), launch.log != 0, args.WorkerScratch(worker));
     }
   }
 }

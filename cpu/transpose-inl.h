@@ -49,7 +49,18 @@ HWY_INLINE void TransposeRest(const float* src, int64_t src_step, float* dst, in
   }
 }
 
-// Rows [*row, rows) as far as blocks of kSize rows go; all columns.
+// Sixteen rows: whole cache lines of dst.
+HWY_INLINE void TransposeSixteen(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t cols) {
+  int64_t c = 0;
+  for (; c + 4 <= cols; c += 4) {
+    MOKA_UNROLL for (int64_t r = 0; r < 16; r += kLanes) {
+      TransposeBlock<kLanes>(src + r * src_step + c, src_step, dst + c * dst_step + r, dst_step);
+    }
+  }
+  TransposeRest(src + c, src_step, dst + c * dst_step, dst_step, 16, cols - c);
+}
+
+// Rows [*row, rows) as far as blocks of kSize rows go.
 template <int kSize>
 HWY_INLINE void TransposeRows(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t rows,
                               int64_t cols, int64_t* row) {
@@ -62,6 +73,30 @@ HWY_INLINE void TransposeRows(const float* src, int64_t src_step, float* dst, in
       TransposeRest(from + c, src_step, to + c * dst_step, dst_step, kSize, cols - c);
     }
   }
+}
+
+// Up to 16 columns. Of a block of 16 rows each cache line is read once; where they are so far apart that their lines
+// share few sets of the L1 cache, the block is copied first.
+HWY_INLINE void TransposeTile(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t rows,
+                              int64_t cols) {
+  constexpr int64_t kSize = 16, kAliasing = 512;
+  const bool aliases = src_step % kAliasing == 0 && cols == kSize;
+  int64_t r = 0;
+  for (; r + kSize <= rows; r += kSize) {
+    const float* from = src + r * src_step;
+    if (!aliases) {
+      TransposeSixteen(from, src_step, dst + r, dst_step, cols);
+      continue;
+    }
+    HWY_ALIGN float block[kSize * kSize];
+    for (int64_t i = 0; i < kSize; ++i) {
+      std::memcpy(block + i * kSize, from + i * src_step, kSize * sizeof(float));
+    }
+    TransposeSixteen(block, kSize, dst + r, dst_step, kSize);
+  }
+  TransposeRows<8>(src, src_step, dst, dst_step, rows, cols, &r);
+  TransposeRows<4>(src, src_step, dst, dst_step, rows, cols, &r);
+  TransposeRest(src + r * src_step, src_step, dst + r, dst_step, rows - r, cols);
 }
 
 // A few rows whose elements alternate in a dense result: planes become pixels, halves of channels are shuffled.
@@ -105,19 +140,12 @@ void Transpose(const float* src, int64_t src_step, float* dst, int64_t dst_step,
     const int64_t r = DeinterleaveColumns(src, dst, dst_step, rows, cols);
     return TransposeRest(src + r * src_step, src_step, dst + r, dst_step, rows - r, cols);
   }
-  // Of a tile, every cache line that is touched in src is used up before it leaves the L1 cache.
+  // Few rows at a time, so that their pages stay in the TLB from tile to tile.
   constexpr int64_t kTileRows = 128, kTileCols = 16;
-  for (int64_t r0 = 0; r0 < rows; r0 += kTileRows) {
-    const int64_t tile_rows = rows - r0 < kTileRows ? rows - r0 : kTileRows;
-    for (int64_t c0 = 0; c0 < cols; c0 += kTileCols) {
-      const int64_t tile_cols = cols - c0 < kTileCols ? cols - c0 : kTileCols;
-      const float* from = src + r0 * src_step + c0;
-      float* to = dst + c0 * dst_step + r0;
-      int64_t r = 0;
-      TransposeRows<16>(from, src_step, to, dst_step, tile_rows, tile_cols, &r);
-      TransposeRows<8>(from, src_step, to, dst_step, tile_rows, tile_cols, &r);
-      TransposeRows<4>(from, src_step, to, dst_step, tile_rows, tile_cols, &r);
-      TransposeRest(from + r * src_step, src_step, to + r, dst_step, tile_rows - r, tile_cols);
+  for (int64_t r = 0; r < rows; r += kTileRows) {
+    for (int64_t c = 0; c < cols; c += kTileCols) {
+      TransposeTile(src + r * src_step + c, src_step, dst + c * dst_step + r, dst_step,
+                    rows - r < kTileRows ? rows - r : kTileRows, cols - c < kTileCols ? cols - c : kTileCols);
     }
   }
 }

@@ -20,15 +20,23 @@ HWY_INLINE V Normalize(V x, V mean, V scale, V shift) { return hn::MulAdd(hn::Su
 void NormalizeRun(const float* src, float mean, float scale, float shift, float* dst, int64_t n) {
   const D d;
   const V m = hn::Set(d, mean), s = hn::Set(d, scale), b = hn::Set(d, shift);
-  ForEachVector(n, [&](int64_t i, int64_t count)
-                       HWY_ATTR { StoreUpTo(Normalize(LoadUpTo(src + i, count), m, s, b), dst + i, count); });
+  ForEachVector(n,
+                [&](auto part, int64_t i) HWY_ATTR { Store(part, Normalize(Load(part, src + i), m, s, b), dst + i); });
 }
 
 void NormalizeColumns(const float* src, const float* mean, const float* scale, const float* shift, float* dst,
                       int64_t n) {
-  ForEachVector(n, [&](int64_t i, int64_t count) HWY_ATTR {
-    const V m = LoadUpTo(mean + i, count), s = LoadUpTo(scale + i, count), b = LoadUpTo(shift + i, count);
-    StoreUpTo(Normalize(LoadUpTo(src + i, count), m, s, b), dst + i, count);
+  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR {
+    const V m = Load(part, mean + i), s = Load(part, scale + i), b = Load(part, shift + i);
+    Store(part, Normalize(Load(part, src + i), m, s, b), dst + i);
+  });
+}
+
+void ScaleColumns(const float* factors, float factor, float* dst, int64_t n) {
+  const V common = hn::Set(D(), factor);
+  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR {
+    const V scale = hn::Mul(Load(part, factors + i), common);
+    Store(part, hn::Mul(Load(part, dst + i), scale), dst + i);
   });
 }
 
@@ -44,6 +52,7 @@ const VectorTable* GetVectorTable() {
       .softmax_columns = &SoftmaxColumns,
       .normalize_run = &NormalizeRun,
       .normalize_columns = &NormalizeColumns,
+      .scale_columns = &ScaleColumns,
       .transpose = &Transpose,
   };
   return &kTable;

@@ -37,6 +37,8 @@ struct Slide {
 // Floats that may be read (not used) behind the last that the windows of a row cover, per unit of stride.
 inline constexpr int64_t kSlideSlack = 32;
 
+inline constexpr int64_t kMaxLanes = 16;  // floats of the longest vector
+
 struct VectorTable {
   float (*fold_run[kNumFolds])(const float* src, int64_t n);
   // dst[j] = scale * fold over all taps of src[tap + j].
@@ -47,14 +49,17 @@ struct VectorTable {
 
   // Softmax or its logarithm of n elements. dst may be src.
   void (*softmax_run)(const float* src, float* dst, int64_t n, bool log);
-  // The same for each of `cols` columns; element i of a column is i * step floats after its first.
+  // The same for each of `cols` columns; element i of a column is i * step floats after its first. `scratch`: n
+  // vectors, aligned to one.
   void (*softmax_columns)(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t n, int64_t cols,
-                          bool log);
+                          bool log, float* scratch);
 
   // dst[j] = (src[j] - mean) * scale + shift, with one float each, or one per element. dst may be src.
   void (*normalize_run)(const float* src, float mean, float scale, float shift, float* dst, int64_t n);
   void (*normalize_columns)(const float* src, const float* mean, const float* scale, const float* shift, float* dst,
                             int64_t n);
+  // dst[j] *= factors[j] * factor.
+  void (*scale_columns)(const float* factors, float factor, float* dst, int64_t n);
 
   // dst[c * dst_step + r] = src[r * src_step + c], elements of 4 bytes.
   void (*transpose)(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t rows, int64_t cols);
