@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: oclgrind.sh PROGRAM [ARGUMENT...]
+# usage: run.sh PROGRAM [ARGUMENT...]
 # Runs a test program on oclgrind, which interprets every work-item of every OpenCL kernel, and fails on any report: reads
 # and writes outside buffers, data races, wrong API calls. Kernels are built unoptimised: races that an optimiser hides
 # are still races. (Its check for uninitialised values is left off: it does not know parameters passed by value.)
