@@ -61,6 +61,9 @@ Status FileError(const std::string& path, const char* what) {
   return InvalidArgument("file '", path, "': cannot ", what, ": ", std::strerror(error));
 }
 
+// Without waiting for a writer where the path is a pipe: SizeOfRegularFile refuses it then.
+int OpenForReading(const std::string& path) { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
+
 Result<int64_t> SizeOfRegularFile(const FileDescriptor& file, const std::string& path) {
   struct stat info;
   if (::fstat(file.get(), &info) != 0) return FileError(path, "read its size");
@@ -92,7 +95,7 @@ Status MakeFolders(const std::string& path) {
 }  // namespace
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(OpenForReading(path));
   if (file.get() < 0) return FileError(path, "open");
   MOKA_ASSIGN_OR_RETURN(const int64_t size, SizeOfRegularFile(file, path));
   std::shared_ptr<MappedFile> result(new MappedFile);
@@ -135,7 +138,7 @@ Result<std::string> CanonicalPath(const std::string& path) {
 }
 
 Result<std::string> ReadFile(const std::string& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(OpenForReading(path));
   if (file.get() < 0) return FileError(path, "open");
   MOKA_ASSIGN_OR_RETURN(const int64_t size, SizeOfRegularFile(file, path));
   std::string bytes(static_cast<size_t>(size), '\0');

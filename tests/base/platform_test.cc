@@ -1,6 +1,7 @@
 #include "base/platform.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -53,6 +54,13 @@ TEST_F(PlatformFiles, NamesTheFileThatIsMissing) {
 TEST_F(PlatformFiles, RefusesAFolder) {
   EXPECT_EQ(MappedFile::Open(folder_.string()).status().code(), StatusCode::kNotFound);
   EXPECT_EQ(ReadFile(folder_.string()).status().code(), StatusCode::kNotFound);
+}
+
+TEST_F(PlatformFiles, RefusesAPipeWithoutWaitingForAWriter) {
+  const std::string pipe = Path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(MappedFile::Open(pipe).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(ReadFile(pipe).status().code(), StatusCode::kNotFound);
 }
 
 TEST_F(PlatformFiles, ResolvesSymbolicLinks) {

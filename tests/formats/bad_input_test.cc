@@ -1,5 +1,6 @@
 // Files that are damaged or hostile: every one ends in a Status, and the Status says where.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -297,7 +298,7 @@ TEST(BadModel, ConstantsThatAreNone) {
 class ExternalData : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = testing::TempDir() + "moka_external_data_test";
+    root_ = testing::TempDir() + "moka_external_data_test_" + std::to_string(::getpid());
     std::filesystem::remove_all(root_);
     std::filesystem::create_directories(root_ + "/model/weights");
     Write("/model/weights/w.bin", std::string(8, '\0') + std::string(16, 'w'));

@@ -1,7 +1,9 @@
 #include "formats/npy.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -13,7 +15,13 @@
 namespace moka {
 namespace {
 
-std::string TempPath(const std::string& name) { return testing::TempDir() + "moka_npy_test_" + name; }
+// Removed at the end.
+struct TempFile {
+  explicit TempFile(const std::string& name)
+      : path(testing::TempDir() + "moka_npy_test_" + std::to_string(::getpid()) + "_" + name) {}
+  ~TempFile() { std::remove(path.c_str()); }
+  std::string path;
+};
 
 // A version 1 file with that header text, padded as NumPy does.
 std::string Npy(const std::string& header, const std::string& data, char version = 1) {
@@ -37,9 +45,9 @@ TEST(Npy, RoundTripsEveryType) {
       Tensor tensor = *Tensor::Create(type, shape);
       auto* bytes = static_cast<uint8_t*>(tensor.data());
       for (size_t i = 0; i < tensor.bytes(); ++i) bytes[i] = static_cast<uint8_t>(type == DataType::kBool ? i % 2 : i);
-      const std::string path = TempPath(NameOf(type));
-      ASSERT_TRUE(SaveNpy(path, tensor.view()).ok());
-      Result<Tensor> loaded = LoadTensor(path);
+      const TempFile file(NameOf(type));
+      ASSERT_TRUE(SaveNpy(file.path, tensor.view()).ok());
+      Result<Tensor> loaded = LoadTensor(file.path);
       ASSERT_TRUE(loaded.ok()) << loaded.status().message();
       EXPECT_EQ(loaded->type(), type);
       EXPECT_EQ(loaded->shape(), shape);
@@ -101,7 +109,8 @@ TEST(Npy, RefusesDamage) {
 }
 
 TEST(LoadTensor, ReadsTensorProtoAndNamesTheFileInErrors) {
-  const std::string path = TempPath("tensor.pb");
+  const TempFile file("tensor.pb");
+  const std::string& path = file.path;
   ASSERT_TRUE(WriteFileAtomically(path, test::TensorSpec::Of<int64_t>({2}, {5, -6}).Encode("t")).ok());
   Result<Tensor> tensor = LoadTensor(path);
   ASSERT_TRUE(tensor.ok()) << tensor.status().message();
@@ -113,11 +122,12 @@ TEST(LoadTensor, ReadsTensorProtoAndNamesTheFileInErrors) {
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.message().find(path), 0u) << status.message();
   }
-  EXPECT_EQ(LoadTensor(TempPath("absent")).status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(LoadTensor(TempFile("absent").path).status().code(), StatusCode::kNotFound);
 }
 
 TEST(LoadTensor, BooleansAreZeroOrOne) {
-  const std::string path = TempPath("bool.npy");
+  const TempFile file("bool.npy");
+  const std::string& path = file.path;
   ASSERT_TRUE(
       WriteFileAtomically(path, Npy("{'descr': '|b1', 'fortran_order': False, 'shape': (3,)}", {0, 7, 1})).ok());
   Result<Tensor> tensor = LoadTensor(path);
