@@ -1,5 +1,6 @@
 #include "cpu/pack.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -21,17 +22,26 @@ float LoadFloat(const std::byte* base, int64_t element) {
 
 }  // namespace
 
+// Columns go in groups of a cache line: as many streams are read as prefetching follows, and whole lines are written.
+// The last dimension of k is the outer loop because it has the largest stride in the weights of convolutions.
 void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, int lanes, float* dst) {
+  constexpr int64_t kGroup = 16;
   const auto* base = static_cast<const std::byte*>(weight);
   const int64_t width = int64_t{panel.vectors} * lanes, first = panel.col * source.n_stride;
-  for (int64_t i = 0; i < source.k_dims[0]; ++i) {
-    for (int64_t j = 0; j < source.k_dims[1]; ++j) {
-      for (int64_t l = 0; l < source.k_dims[2]; ++l) {
-        int64_t offset = first + i * source.k_strides[0] + j * source.k_strides[1] + l * source.k_strides[2];
-        for (int64_t c = 0; c < source.k_dims[3]; ++c, offset += source.k_strides[3], dst += width) {
-          int64_t n = 0;
-          for (; n < panel.cols; ++n) dst[n] = source.scale * LoadFloat(base, offset + n * source.n_stride);
-          for (; n < width; ++n) dst[n] = 0;
+  const int64_t* dims = source.k_dims;
+  const int64_t* strides = source.k_strides;
+  for (int64_t n0 = 0; n0 < width; n0 += kGroup) {
+    const int64_t end = std::min(n0 + kGroup, width), filled = std::clamp(panel.cols, n0, end);
+    for (int64_t c = 0; c < dims[3]; ++c) {
+      for (int64_t i = 0; i < dims[0]; ++i) {
+        for (int64_t j = 0; j < dims[1]; ++j) {
+          for (int64_t l = 0; l < dims[2]; ++l) {
+            const int64_t from = first + i * strides[0] + j * strides[1] + l * strides[2] + c * strides[3];
+            float* to = dst + (((i * dims[1] + j) * dims[2] + l) * dims[3] + c) * width;
+            int64_t n = n0;
+            for (; n < filled; ++n) to[n] = source.scale * LoadFloat(base, from + n * source.n_stride);
+            for (; n < end; ++n) to[n] = 0;
+          }
         }
       }
     }
