@@ -1,5 +1,5 @@
-// Everything that only moves elements between strided layouts: Transpose, Slice, Split, Concat, moka.Copy, and the
-// reshapes that no view can express.
+// Everything that only moves elements between strided layouts: Transpose, Expand, Slice, Split, Concat, moka.Copy, and
+// the reshapes that no view can express.
 #include <algorithm>
 #include <cstring>
 
@@ -238,6 +238,12 @@ Status AddTranspose(const OpCall& call, Pieces* pieces) {
   return pieces->Add(view, 0, 0, call.dst[0], 0, 0);
 }
 
+Status AddExpand(const OpCall& call, Pieces* pieces) {
+  TensorDesc view;
+  if (!BroadcastView(call.src[0], call.dst[0].shape(), &view)) return Unsupported("src 0 does not broadcast to dst 0");
+  return pieces->Add(view, 0, 0, call.dst[0], 0, 0);
+}
+
 Status AddSlice(const OpCall& call, Pieces* pieces) {
   MOKA_ASSIGN_OR_RETURN(const SliceParams params, SliceParams::From(call));
   TensorDesc part;
@@ -393,6 +399,7 @@ std::span<const KernelRow> CopyRows() {
       {"moka.Copy", "copy", &ChooseCopy<AddSame>, &RunCopy},
       {"Identity", "copy", &ChooseCopy<AddSame>, &RunCopy},
       {"Transpose", "copy", &ChooseCopy<AddTranspose>, &RunCopy},
+      {"Expand", "copy", &ChooseCopy<AddExpand>, &RunCopy},
       {"Slice", "copy", &ChooseCopy<AddSlice>, &RunCopy},
       {"Split", "copy", &ChooseCopy<AddSplit>, &RunCopy},
       {"Concat", "copy", &ChooseCopy<AddConcat>, &RunCopy},

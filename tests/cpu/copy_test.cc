@@ -89,6 +89,15 @@ TEST(CopyKernels, SliceBackwardsAndWithSteps) {
   ExpectKernel(CopyRows(), "copy", slice("steps", Ints({1, 40, 33}), Ints({6, 3, 0}), Ints({2, -3, -2})), kStridedRows);
 }
 
+TEST(CopyKernels, RepeatElements) {
+  const auto expand = [](const std::string& name, Shape x, CaseOperand shape) {
+    return MakeCase("Expand/" + name, {}, {Fed(std::move(x)), std::move(shape)});
+  };
+  ExpectKernel(CopyRows(), "copy", expand("inner", {70, 1}, Ints({70, 33})));
+  ExpectKernel(CopyRows(), "copy", expand("outer", {1, 70}, Ints({33, 1})));
+  ExpectKernel(CopyRows(), "copy", expand("both", {3, 1, 5, 1}, Ints({2, 3, 4, 5, 6})), kChannelsLastLayout);
+}
+
 TEST(CopyKernels, RefuseMorePiecesThanALaunchHolds) {
   std::vector<CaseOperand> parts(33, Fed({2, 3}));
   EXPECT_NE(RefusalOf(CopyRows(), MakeCase("Concat/33", Attrs({{"axis", int64_t{1}}}), parts)), "");
