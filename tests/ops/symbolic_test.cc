@@ -160,6 +160,8 @@ class CasesWithSymbols : public ::testing::Test {
  protected:
   // Inference with the dims of fed source `which` replaced by symbols; their values go to values_.
   Status Infer(const OpCase& op_case, const CaseData& data) {
+    symbols_ = {};
+    values_.clear();
     const OpCall& call = data.call();
     std::vector<SymbolicTensor> tensors(op_case.src.size());
     std::vector<const SymbolicTensor*> pointers;
