@@ -72,7 +72,7 @@ class GraphReader {
   Status ReadValueInfos(const std::vector<std::string_view>& infos);
   Status Declare(ValueId id, const DeclaredValue& declared, bool is_input);
   Status UpgradeNodes();
-  Status AddNode(OnnxNode node);
+  void AddNode(OnnxNode node);
   bool IsKnown(const OnnxNode& node) const;
   void NoteUnknown(const OnnxNode& node, size_t position);
   void NoteRefusedSources(const OnnxNode& node);
@@ -341,7 +341,7 @@ Status GraphReader::UpgradeNodes() {
   for (OnnxNode& node : nodes_) {
     NoteRefusedSources(node);
     node.name = UniqueName(std::move(node.name));
-    const std::string description = DescribeNode(node);
+    const std::string name = node.name, description = DescribeNode(node);
     upgraded.clear();
     const Status status = node.domain.empty() ? upgrader.Upgrade(std::move(node), &upgraded) : Status();
     if (!status.ok()) {
@@ -350,24 +350,23 @@ Status GraphReader::UpgradeNodes() {
       continue;
     }
     if (upgraded.empty()) upgraded.push_back(std::move(node));
-    for (OnnxNode& part : upgraded) MOKA_RETURN_IF_ERROR(AddNode(std::move(part)).WithContext(description));
+    for (OnnxNode& part : upgraded) {
+      if (part.name != name) part.name = UniqueName(std::move(part.name));
+      AddNode(std::move(part));
+    }
   }
   return Status();
 }
 
-Status GraphReader::AddNode(OnnxNode node) {
+void GraphReader::AddNode(OnnxNode node) {
   const OpSchema* op = FindOp(node.domain, node.op);
-  if (op == nullptr) {
-    NoteUnknown(node, model_.unknown.size());
-    return Status();
-  }
+  if (op == nullptr) return NoteUnknown(node, model_.unknown.size());
   Node& added = graph_->nodes.emplace_back();
   added.op = op;
   added.name = std::move(node.name);
   added.attrs = std::move(node.attrs);
   added.src = std::move(node.src);
   added.dst = std::move(node.dst);
-  return Status();
 }
 
 bool GraphReader::IsKnown(const OnnxNode& node) const {

@@ -105,7 +105,9 @@ Status Obstacles(const ModelContext& model) {
       if (others.size() < 10) others.push_back(node.op);
     }
   }
-  if (model.unknown.size() > 1) message += StrCat("; the same holds for ", model.unknown.size() - 1, model.unknown.size() > 2 ? " other nodes" : " other node");
+  if (model.unknown.size() > 1)
+    message += StrCat("; the same holds for ", model.unknown.size() - 1,
+                      model.unknown.size() > 2 ? " other nodes" : " other node");
   for (size_t i = 0; i < others.size(); ++i) message += StrCat(i == 0 ? " (also " : ", ", others[i]);
   if (!others.empty()) message += ")";
   return Unsupported(message);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "formats/onnx/reader.h"
@@ -164,6 +165,22 @@ TEST(OnnxVersions, SoftmaxOverAMatrixIsFlattenedAndShapedBack) {
   Result<Graph> newest = Read({13, "Softmax"});
   ASSERT_TRUE(newest.ok());
   EXPECT_EQ(OpsOf(*newest), std::vector<std::string>{"Softmax"});
+}
+
+// The names of the nodes around it may be taken.
+TEST(OnnxVersions, AddedNodesAndValuesHaveUniqueNames) {
+  ModelBuilder model(11);
+  model.AddInput("x", {2, 3, 4});
+  model.AddNode("Identity", {"x"}, {"n.Flatten"}, {}, "n.Flatten");
+  model.AddNode("Softmax", {"n.Flatten"}, {"y"}, {}, "n");
+  model.AddOutput("y");
+  auto bytes = std::make_shared<const std::string>(model.Serialize());
+  Result<Graph> graph = ReadOnnx({*bytes, "", bytes}, {});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_EQ(graph->nodes.size(), 5u);
+  std::set<std::string> nodes, values;
+  for (const Node& node : graph->nodes) EXPECT_TRUE(nodes.insert(node.name).second) << node.name;
+  for (const Value& value : graph->values) EXPECT_TRUE(values.insert(value.name).second) << value.name;
 }
 
 TEST(OnnxVersions, BatchNormalizationDropsWhatTrainingNeeds) {
