@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+#include <random>
+
 #include "base/str_cat.h"
 #include "tests/cpu/kernel_check.h"
 
@@ -20,6 +24,7 @@ OpCase Reshape(const std::string& name, Shape x, CaseOperand shape, DataType typ
 
 constexpr DataType kTypes[] = {DataType::kF32,  DataType::kI32, DataType::kI64,
                                DataType::kBool, DataType::kU8,  DataType::kI16};
+constexpr CaseLayout kLayouts[] = {{}, kChannelsLastLayout, kToChannelsLast, kToRowMajor, kStridedRows};
 
 TEST(CopyKernels, MatchOracleInEveryCaseOfTheSuite) { EXPECT_GT(ExpectKernels(CopyRows(), MoveCases()), 200); }
 
@@ -30,6 +35,45 @@ TEST(CopyKernels, TransposeMatricesOfAnySize) {
       ExpectKernel(CopyRows(), "copy", op_case);
       ExpectKernel(CopyRows(), "copy", op_case, kStridedRows);
     }
+  }
+}
+
+TEST(CopyKernels, TransposeRandomShapes) {
+  std::mt19937 random(7);
+  for (int i = 0; i < 120; ++i) {
+    const int rank = 2 + static_cast<int>(random() % 4);
+    Shape shape;
+    for (int d = 0; d < rank; ++d) shape.push_back(1 + random() % (d == i % rank ? 37 : 9));
+    List64 perm(static_cast<size_t>(rank));
+    std::iota(perm.begin(), perm.end(), 0);
+    std::shuffle(perm.begin(), perm.end(), random);
+    const OpCase op_case = Transpose(StrCat("random", i), shape, perm, kTypes[random() % std::size(kTypes)]);
+    ExpectKernel(CopyRows(), "copy", op_case, kLayouts[random() % std::size(kLayouts)]);
+  }
+}
+
+TEST(CopyKernels, ReshapeRandomShapes) {
+  std::mt19937 random(8);
+  for (int i = 0; i < 120; ++i) {
+    List64 factors;
+    for (int k = 0; k < 6; ++k) factors.push_back(1 + random() % 6);
+    // Neighbours are multiplied into dimensions, on every second turn in another order: then there is no refinement.
+    const auto group = [&] {
+      Shape shape{1};
+      for (const int64_t factor : factors) {
+        if (random() % 2 == 0 && shape.size() < 5) shape.push_back(1);
+        shape.back() *= factor;
+      }
+      return shape;
+    };
+    const Shape from = group();
+    if (i % 2 == 0) std::shuffle(factors.begin(), factors.end(), random);
+    const Shape to = group();
+    CaseOperand target = Ints({});
+    target.shape = {static_cast<int64_t>(to.size())};
+    target.given.assign(to.begin(), to.end());
+    const OpCase op_case = Reshape(StrCat("random", i), from, target, kTypes[random() % std::size(kTypes)]);
+    ExpectKernel(CopyRows(), "", op_case, kLayouts[random() % std::size(kLayouts)]);
   }
 }
 

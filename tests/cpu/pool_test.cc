@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <random>
 
 #include "base/str_cat.h"
 #include "tests/cpu/kernel_check.h"
@@ -37,6 +38,32 @@ TEST(PoolKernels, SlideAlongRowsOfRowMajorImages) {
         ExpectKernel(PoolRows(), "pool_rows", Pool(op, name, Fed({2, 3, 9, width}), {3, 3}, {2, stride}, {1, 2, 1, 2}));
       }
     }
+  }
+}
+
+TEST(PoolKernels, TakeRandomWindows) {
+  std::mt19937 random(9);
+  const auto up_to = [&](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n)); };
+  for (int i = 0; i < 100; ++i) {
+    const int64_t rank = 1 + up_to(3);
+    Shape x = {1 + up_to(2), 1 + up_to(20)};
+    List64 kernel, strides, dilations, begins, ends;
+    for (int64_t d = 0; d < rank; ++d) {
+      kernel.push_back(1 + up_to(4));
+      strides.push_back(1 + up_to(3));
+      dilations.push_back(1 + up_to(2));
+      const int64_t span = (kernel.back() - 1) * dilations.back() + 1;
+      begins.push_back(up_to(span));
+      ends.push_back(up_to(span));
+      x.push_back(span + up_to(d == rank - 1 ? 40 : 6));
+    }
+    begins.insert(begins.end(), ends.begin(), ends.end());
+    OpCase op_case = Pool(i % 2 == 0 ? "MaxPool" : "AveragePool", StrCat("random", i), Fed(x), kernel, strides, begins);
+    op_case.attrs.Set("dilations", dilations);
+    op_case.attrs.Set("ceil_mode", up_to(2));
+    if (i % 2 != 0) op_case.attrs.Set("count_include_pad", up_to(2));
+    ExpectKernel(PoolRows(), "", op_case);
+    ExpectKernel(PoolRows(), "", op_case, kChannelsLastLayout);
   }
 }
 
