@@ -36,6 +36,17 @@ bool ConstantShape(const std::vector<Dim>& dims, Shape* shape) {
   return true;
 }
 
+Result<TensorDesc> DescOf(const SymbolicTensor& tensor, uint64_t max_bytes) {
+  Shape shape;
+  if (!ConstantShape(tensor.dims, &shape) || SizeOf(tensor.type) == 0) return Unsupported("not a constant shape");
+  uint64_t bytes = SizeOf(tensor.type);
+  for (int64_t dim : shape) {
+    if (dim < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(dim), &bytes)) bytes = UINT64_MAX;
+    if (bytes > max_bytes) return Unsupported("too large to compute at load");
+  }
+  return MakeDense(tensor.type, shape);
+}
+
 }  // namespace
 
 std::shared_ptr<const HostTensor> KnownContents(const Value& value) {
@@ -54,7 +65,8 @@ std::shared_ptr<const HostTensor> KnownContents(const Value& value) {
 }
 
 Result<std::vector<std::shared_ptr<const HostTensor>>> EvaluateNode(
-    const Graph& graph, const Node& node, std::span<const std::shared_ptr<const HostTensor>> src, uint64_t max_bytes) {
+    const Graph& graph, const Node& node, std::span<const std::shared_ptr<const HostTensor>> src,
+    EvaluationBudget* budget) {
   std::vector<TensorDesc> src_descs, dst_descs;
   std::vector<const void*> src_data;
   std::vector<const HostTensor*> constants;
@@ -63,29 +75,12 @@ Result<std::vector<std::shared_ptr<const HostTensor>>> EvaluateNode(
     src_data.push_back(tensor != nullptr ? tensor->data : nullptr);
     constants.push_back(tensor.get());
   }
-  std::vector<std::shared_ptr<const HostTensor>> results;
-  std::vector<void*> dst_data;
+  uint64_t bytes = 0;
   for (const ValueId id : node.dst) {
-    void* data = nullptr;
-    if (id == kNoValue) {
-      results.push_back(nullptr);
-      dst_descs.emplace_back();
-      dst_data.push_back(nullptr);
-      continue;
-    }
-    const SymbolicTensor& tensor = graph.value(id).tensor;
-    Shape shape;
-    if (!ConstantShape(tensor.dims, &shape) || SizeOf(tensor.type) == 0) return Unsupported("not a constant shape");
-    std::shared_ptr<HostTensor> result;
-    uint64_t bytes = SizeOf(tensor.type);
-    for (int64_t dim : shape) {
-      if (dim < 0 || __builtin_mul_overflow(bytes, static_cast<uint64_t>(dim), &bytes)) bytes = UINT64_MAX;
-    }
-    if (bytes <= max_bytes) result = AllocateConstant(tensor.type, shape, &data);
-    if (result == nullptr) return Unsupported("result ", graph.value(id).name, " is too large to compute at load");
-    dst_descs.push_back(result->desc);
-    dst_data.push_back(data);
-    results.push_back(std::move(result));
+    dst_descs.emplace_back();
+    if (id == kNoValue) continue;
+    MOKA_ASSIGN_OR_RETURN(dst_descs.back(), DescOf(graph.value(id).tensor, budget->result_bytes));
+    bytes += dst_descs.back().ExtentBytes();
   }
   ReferenceCall call;
   call.call.op = node.op;
@@ -97,6 +92,18 @@ Result<std::vector<std::shared_ptr<const HostTensor>>> EvaluateNode(
   call.call.dst = dst_descs;
   call.call.constants = constants;
   call.src = src_data;
+  const double flops = node.op->cost != nullptr ? node.op->cost(call.call).flops : 0;
+  if (bytes > budget->total_bytes || flops > budget->flops) return Unsupported("too expensive to compute at load");
+  budget->total_bytes -= bytes;
+  budget->flops -= flops;
+  std::vector<std::shared_ptr<const HostTensor>> results;
+  std::vector<void*> dst_data;
+  for (const TensorDesc& desc : dst_descs) {
+    void* data = nullptr;
+    results.push_back(desc.present() ? AllocateConstant(desc.type, desc.shape(), &data) : nullptr);
+    if (desc.present() && results.back() == nullptr) return OutOfMemory("no memory to compute at load");
+    dst_data.push_back(data);
+  }
   call.dst = dst_data;
   MOKA_RETURN_IF_ERROR(RunReference(call, /*oracle=*/false));
   return results;

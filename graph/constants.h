@@ -16,10 +16,18 @@ std::shared_ptr<HostTensor> AllocateConstant(DataType type, const Shape& shape, 
 // The tensor's constant, or its elements where all of them are numbers; else null.
 std::shared_ptr<const HostTensor> KnownContents(const Value& value);
 
+// What computing at load may cost, so that no file can make it long or large. EvaluateNode takes off what it spends.
+struct EvaluationBudget {
+  uint64_t result_bytes;  // of any one result
+  uint64_t total_bytes;
+  double flops;
+};
+
 // Runs the reference of a node whose sources are all known and whose results have constant dims. src[i] is null for an
-// absent operand. kUnsupported where there is no reference, or where a result would be larger than max_bytes.
+// absent operand. kUnsupported where there is no reference, or where the budget is too small.
 Result<std::vector<std::shared_ptr<const HostTensor>>> EvaluateNode(
-    const Graph& graph, const Node& node, std::span<const std::shared_ptr<const HostTensor>> src, uint64_t max_bytes);
+    const Graph& graph, const Node& node, std::span<const std::shared_ptr<const HostTensor>> src,
+    EvaluationBudget* budget);
 
 }  // namespace moka
 

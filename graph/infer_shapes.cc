@@ -8,8 +8,8 @@
 namespace moka {
 namespace {
 
-// Larger integer results are not evaluated during inference.
-constexpr uint64_t kMaxEvaluatedBytes = kMaxTrackedElements * sizeof(int64_t);
+// For integers that inference does not track: small ones only.
+constexpr EvaluationBudget kBudget = {kMaxTrackedElements * sizeof(int64_t), 16u << 20, 1e8};
 
 bool IsTrackedType(DataType type) {
   return type == DataType::kI32 || type == DataType::kI64 || type == DataType::kBool;
@@ -164,7 +164,7 @@ class Inference {
       sources.push_back(id == kNoValue ? nullptr : KnownContents(graph_.value(id)));
       if (id != kNoValue && sources.back() == nullptr) return;
     }
-    const auto results = EvaluateNode(graph_, node, sources, kMaxEvaluatedBytes);
+    const auto results = EvaluateNode(graph_, node, sources, &budget_);
     if (!results.ok()) return;
     for (size_t i = 0; i < node.dst.size(); ++i) {
       const auto& result = (*results)[i];
@@ -198,6 +198,7 @@ class Inference {
   Graph& graph_;
   std::vector<int> producer_;
   InferResult result_;
+  EvaluationBudget budget_ = kBudget;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 namespace moka {
 namespace {
 
-constexpr uint64_t kMaxFoldedBytes = 64u << 20;
+constexpr EvaluationBudget kBudget = {64u << 20, 256u << 20, 1e9};
 
 void MakeConstant(Value& value, std::shared_ptr<const HostTensor> contents) {
   value.constant = std::move(contents);
@@ -24,13 +24,13 @@ bool FoldTracked(Graph& graph, const Node& node) {
   return true;
 }
 
-bool FoldComputed(Graph& graph, const Node& node) {
+bool FoldComputed(Graph& graph, const Node& node, EvaluationBudget* budget) {
   std::vector<std::shared_ptr<const HostTensor>> sources;
   for (const ValueId id : node.src) {
     sources.push_back(id == kNoValue ? nullptr : graph.value(id).constant);
     if (id != kNoValue && sources.back() == nullptr) return false;
   }
-  auto results = EvaluateNode(graph, node, sources, kMaxFoldedBytes);
+  auto results = EvaluateNode(graph, node, sources, budget);
   if (!results.ok()) return false;  // it then fails, or runs, where other nodes do
   for (size_t i = 0; i < node.dst.size(); ++i) {
     if ((*results)[i] != nullptr) MakeConstant(graph.value(node.dst[i]), (*results)[i]);
@@ -41,7 +41,9 @@ bool FoldComputed(Graph& graph, const Node& node) {
 }  // namespace
 
 Status FoldConstants(Graph& graph) {
-  std::erase_if(graph.nodes, [&](const Node& node) { return FoldTracked(graph, node) || FoldComputed(graph, node); });
+  EvaluationBudget budget = kBudget;
+  std::erase_if(graph.nodes,
+                [&](const Node& node) { return FoldTracked(graph, node) || FoldComputed(graph, node, &budget); });
   return Status();
 }
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "graph/constants.h"
-#include "graph/passes/batch_norm.h"
+#include "graph/passes/channel_affine.h"
 #include "graph/passes/passes.h"
 #include "graph/passes/rewrite.h"
 #include "ops/element.h"
@@ -74,7 +74,7 @@ bool LowerOperator(Graph& graph, Node& node) {
 }
 
 void LowerBatchNorm(Graph& graph, Node& node) {
-  const std::optional<ChannelAffine> affine = AffineOf(graph, node);
+  const std::optional<ChannelAffine> affine = BatchNormAffine(graph, node);
   if (!affine || !AllF32(graph, node)) return;
   const int rank = graph.value(node.src[0]).tensor.rank();
   const ValueId scale = ChannelConstant(graph, StrCat(node.name, "/scale"), affine->scale, rank);

@@ -11,7 +11,7 @@ std::span<const Pass> Passes() {
       {"merge common nodes", MergeCommonNodes},
       {"merge transposes", MergeTransposes},
       {"fold pad into conv", FoldPadIntoConv},
-      {"fold batch norm into conv", FoldBatchNormIntoConv},
+      {"fold scale and shift into conv", FoldAffineIntoConv},
       {"lower elementwise", LowerElementwise},
       {"fuse elementwise", FuseElementwise},
       {"fuse epilogues", FuseEpilogues},

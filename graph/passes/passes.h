@@ -17,7 +17,7 @@ Status RemoveNoOps(Graph& graph);                 // Identity, Reshape to the sa
 Status MergeCommonNodes(Graph& graph);            // equal operators on equal operands
 Status MergeTransposes(Graph& graph);             // Transpose of Transpose
 Status FoldPadIntoConv(Graph& graph);             // zero padding before Conv
-Status FoldBatchNormIntoConv(Graph& graph);       // into weights and bias
+Status FoldAffineIntoConv(Graph& graph);          // BatchNormalization, Add, Mul ... by channel: into weights and bias
 Status LowerElementwise(Graph& graph);            // f32 elementwise operators become moka.Elementwise
 Status FuseElementwise(Graph& graph);             // chains of moka.Elementwise become one
 Status FuseEpilogues(Graph& graph);               // moka.Elementwise after Conv, Gemm, MatMul becomes its epilogue

@@ -138,6 +138,28 @@ TEST(Passes, ConvTakesPadBatchNormReluAndResidual) {
   }
 }
 
+TEST(Passes, ConvTakesScalesAndShiftsOfItsChannels) {
+  GraphBuilder b;
+  ValueId y = b.Conv(b.Input("x", {2, 3, 5, 5}), 3, 4, 3);
+  y = b.Node("Add", {b.Weights({4, 1, 1}), y});
+  y = b.Node("Div", {y, b.Scalar(2)});
+  y = b.Node("Sub", {b.Weights({1, 4, 1, 1}), y});
+  y = b.BatchNorm(b.Node("Mul", {y, b.Weights({1})}), 4);
+  const Graph graph = Optimized(b.Finish({b.Node("Softmax", {b.Node("Add", {y, b.Weights({5})})})}));
+  ASSERT_EQ(CountOps(graph, "Conv"), 1);
+  EXPECT_EQ(graph.nodes[1].program.num_ops, 1);  // a row of numbers is not one number per channel
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 0);
+}
+
+TEST(Passes, FoldingKeepsToItsBudget) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {1});
+  const ValueId large = b.Node("MatMul", {b.Weights({2000, 1000}), b.Weights({1000, 2000})});  // 8e9 operations
+  Graph graph = b.Finish({b.Node("Add", {x, large})});
+  ASSERT_TRUE(FoldConstants(graph).ok());
+  EXPECT_EQ(graph.nodes.size(), 2u);
+}
+
 TEST(Passes, BatchNormAloneIsOneMulAdd) {
   GraphBuilder b;
   const Graph graph = Optimized(b.Finish({b.Node("Relu", {b.BatchNorm(b.Input("x", {2, 3, 4, 4}), 3)})}));

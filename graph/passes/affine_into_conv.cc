@@ -1,34 +1,12 @@
-#include <cmath>
 #include <optional>
 
 #include "graph/constants.h"
-#include "graph/passes/batch_norm.h"
+#include "graph/passes/channel_affine.h"
 #include "graph/passes/passes.h"
 #include "graph/passes/rewrite.h"
-#include "ops/batch_normalization.h"
 #include "ops/element.h"
 
 namespace moka {
-
-std::optional<ChannelAffine> AffineOf(const Graph& graph, const Node& node) {
-  if (!IsOp(node, "BatchNormalization")) return std::nullopt;
-  const Result<BatchNormParams> params = BatchNormParams::From(node.attrs);
-  if (!params.ok()) return std::nullopt;
-  const HostTensor* sources[4];
-  for (size_t i = 0; i < 4; ++i) {
-    sources[i] = graph.value(node.src[i + 1]).constant.get();
-    if (sources[i] == nullptr || sources[i]->desc.type != DataType::kF32) return std::nullopt;
-    if (sources[i]->desc.NumElements() != sources[0]->desc.NumElements()) return std::nullopt;
-  }
-  ChannelAffine affine;
-  for (int64_t c = 0; c < sources[0]->desc.NumElements(); ++c) {
-    const auto at = [&](int i) { return static_cast<double>(LoadRaw<float>(sources[i]->data, c)); };
-    const double scale = at(0) / std::sqrt(at(3) + static_cast<double>(params->epsilon));
-    affine.scale.push_back(scale);
-    affine.shift.push_back(at(1) - at(2) * scale);
-  }
-  return affine;
-}
 
 namespace {
 
@@ -79,20 +57,20 @@ bool Fold(Graph& graph, Node& conv, const ChannelAffine& affine) {
 
 }  // namespace
 
-Status FoldBatchNormIntoConv(Graph& graph) {
+Status FoldAffineIntoConv(Graph& graph) {
   Uses uses(graph);
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    Node& norm = graph.nodes[n];
-    const std::optional<ChannelAffine> affine = AffineOf(graph, norm);
+    Node& after = graph.nodes[n];
+    const std::optional<ChannelAffine> affine = AffineOf(graph, after);
     if (!affine) continue;
-    const int p = uses.Producer(norm.src[0]);
-    if (p < 0 || uses.OnlyReader(norm.src[0]) != static_cast<int>(n)) continue;
+    const int p = uses.Producer(affine->x);
+    if (p < 0 || uses.OnlyReader(affine->x) != static_cast<int>(n)) continue;
     Node& conv = graph.nodes[static_cast<size_t>(p)];
     if (!IsOp(conv, "Conv") || !Fold(graph, conv, *affine)) continue;
-    AppendNames(&conv, norm);
-    conv.dst[0] = norm.dst[0];
-    uses.producer[static_cast<size_t>(norm.dst[0])] = p;
-    norm.op = nullptr;
+    AppendNames(&conv, after);
+    conv.dst[0] = after.dst[0];
+    uses.producer[static_cast<size_t>(after.dst[0])] = p;
+    after.op = nullptr;
   }
   EraseRemoved(graph);
   return RemoveDeadNodes(graph);
