@@ -26,7 +26,7 @@ Status ChooseBatchNorm(const Kernel&, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const BatchNormParams params, BatchNormParams::From(*call.attrs));
   const TensorDesc &x = call.src[0], &y = call.dst[0];
-  if (call.dst.size() > 1) return Unsupported("dst 1: running statistics");
+  if (params.training) return Unsupported("attribute 'training_mode' is 1");
   BatchNormLaunch launch{};
   launch.epsilon = params.epsilon;
   launch.channels = x.dims[1];

@@ -76,6 +76,7 @@ void ChooseBatchNorm(const Request& request, Offer* offer) {
   }
   const Result<BatchNormParams> norm = BatchNormParams::From(*request.call.attrs);
   if (!norm.ok()) return Refuse(offer, kKernel, norm.status().message());
+  if (norm->training) return Refuse(offer, kKernel, "attribute 'training_mode' is 1");
   std::array<int64_t, kMaxRank> channel{};
   if (dst.rank > 1) channel[1] = 1;
   RowLoops rows;

@@ -12,7 +12,7 @@ namespace moka {
 std::optional<ChannelAffine> BatchNormAffine(const Graph& graph, const Node& node) {
   if (!IsOp(node, "BatchNormalization")) return std::nullopt;
   const Result<BatchNormParams> params = BatchNormParams::From(node.attrs);
-  if (!params.ok()) return std::nullopt;
+  if (!params.ok() || params->training) return std::nullopt;
   const HostTensor* sources[4];
   for (size_t i = 0; i < 4; ++i) {
     sources[i] = graph.value(node.src[i + 1]).constant.get();

@@ -102,7 +102,6 @@ TEST(BadInput, Rows) {
   const CaseOperand x = Fed({2, 3, 4}), c = Fed({3});
   const std::vector<CaseOperand> norm = {x, c, c, c, c};
   ExpectRefused({
-      {"BatchNormalization", Attrs({{"training_mode", Int(1)}}), norm, "'training_mode' is 1"},
       {"BatchNormalization", {}, {x, c, c, c, Fed({4})}, "src 4 (input_var)"},
       {"BatchNormalization", {}, {x, Fed({3, 1}), c, c, c}, "src 1: rank 2"},
       {"BatchNormalization", {}, norm, "dst 1", 3},
