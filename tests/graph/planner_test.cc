@@ -47,6 +47,13 @@ TEST(Planner, AlignsOffsets) {
   EXPECT_EQ(layout.bytes, 768u);
 }
 
+TEST(Planner, ResidualBlocksReachTheBound) {
+  // Two inverted residual blocks: by size alone the sum of the first one finds no room between the wide values.
+  const std::vector<MemoryBlock> blocks = {{4704, 0, 3}, {9408, 1, 2}, {9408, 2, 3}, {4704, 3, 6},
+                                           {9408, 4, 5}, {9408, 5, 6}, {4704, 6, 7}};
+  EXPECT_EQ(PlanMemory(blocks, 1).bytes, 4704u + 2 * 9408u);
+}
+
 TEST(Planner, RandomLivesNeverOverlapAndStayNearTheBound) {
   std::mt19937 random(7);
   double worst = 1;
