@@ -117,7 +117,8 @@ void ChooseCopy(const Request& request, Offer* offer) {
     if (view.NumElements() == request.dst().NumElements()) return OfferReshape(request, offer);
     return Refuse(offer, kKernel, "no strides describe the result");
   }
-  if (!SameShape(view, request.dst())) return Refuse(offer, kKernel, "src and dst differ in shape");
+  // moka.Copy and Expand have no view; nothing is repeated where the shapes are equal.
+  if (!BroadcastView(view, request.dst().shape(), &view)) return Refuse(offer, kKernel, "src does not fit dst");
   OfferCopy(request, view, first, offer);
 }
 

@@ -61,7 +61,7 @@
 #define to_uint(x) ((uint)(x))
 #define to_float(x) ((float)(x))
 #define float_bits(x) as_int(x)
-#define bits_float(x) as_float(x)
+#define bits_float(x) as_float((int)(x))
 #define make4(a, b, c, d) ((float4)(a, b, c, d))
 #define splat4(x) ((float4)(x))
 #define madd4(s, v, sum) mad((float4)(s), v, sum)
