@@ -93,6 +93,7 @@ bool OfferAsProduct(const ConvCall& c, Offer* offer) {
   m.pack_row = 1;
   m.pack_col = m.k;
   m.bias = c.bias ? 2 : -1;
+  m.bias_per_channel = true;
   m.matrices = false;
   m.rows = c.rows;
   const size_t before = offer->choices.size();

@@ -27,10 +27,20 @@ double ProductCost(const Request& request, const Product& m, bool scalar) {
   return Cost(request.profile, flops, bytes, scalar);
 }
 
+// The bias is block 0 and binding 3.
+bool AddBias(const Product& m, Epilogue* epilogue) {
+  if (m.bias >= 0 && !m.bias_per_channel) return epilogue->AddOperand(m.bias, 3);
+  if (m.bias >= 0) {
+    epilogue->AddVector(m.bias, 3, m.rows.channel);
+  } else {
+    epilogue->AddNothing();
+  }
+  return true;
+}
+
 void Offer2D(const Request& request, const Product& m, std::string_view kernel, const PackSpec* pack, Offer* offer) {
   Epilogue epilogue(request.call, false);
-  const bool ok =
-      (m.bias < 0 ? (epilogue.AddNothing(), true) : epilogue.AddOperand(m.bias, 3)) && epilogue.AddSources(4);
+  const bool ok = AddBias(m, &epilogue) && epilogue.AddSources(4);
   if (!ok) return Refuse(offer, "gpu/gemm", "an operand does not broadcast to dst");
   epilogue.Layout(&m.rows);
   const int n4 = static_cast<int>(CeilDiv(m.n, kVectorLanes)), k4 = static_cast<int>(CeilDiv(m.k, kVectorLanes));
@@ -69,8 +79,7 @@ void OfferAny(const Request& request, const Product& m, Offer* offer) {
   constexpr std::string_view kKernel = "gpu/matmul";
   if (m.batch.dims > 3) return Refuse(offer, kKernel, m.batch.dims, " batch dimensions, at most 3");
   Epilogue epilogue(request.call, false);
-  const bool ok =
-      (m.bias < 0 ? (epilogue.AddNothing(), true) : epilogue.AddOperand(m.bias, 3)) && epilogue.AddSources(4);
+  const bool ok = AddBias(m, &epilogue) && epilogue.AddSources(4);
   if (!ok) return Refuse(offer, kKernel, "an operand does not broadcast to dst");
   epilogue.Layout(&m.rows);
   MatMulKernelParams p{};

@@ -81,6 +81,16 @@ bool Epilogue::AddOperand(int src, int binding) {
   return BroadcastView(call_.src[static_cast<size_t>(src)], dst.shape(), &block.view);
 }
 
+void Epilogue::AddVector(int src, int binding, int axis) {
+  Block& block = blocks_[static_cast<size_t>(num_blocks_++)];
+  block.used = true;
+  block.src = src;
+  block.binding = binding;
+  block.view = call_.dst[0];
+  block.view.strides = {};
+  block.view.strides[static_cast<size_t>(axis)] = call_.src[static_cast<size_t>(src)].strides[0];
+}
+
 bool Epilogue::AddSources(int binding) {
   if (call_.program == nullptr || call_.program->empty()) return true;
   if (*suffix_ == 0) return added_source_ < 0 || AddOperand(call_.program_begin + added_source_, binding);

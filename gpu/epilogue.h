@@ -29,6 +29,8 @@ class Epilogue {
   // Operands get their blocks in the order of these calls. `src`: of the call, -1 for dst; read through `binding`.
   // False where the operand cannot be broadcast to dst.
   bool AddOperand(int src, int binding);
+  // A source of one dimension that runs along dimension `axis` of dst.
+  void AddVector(int src, int binding, int axis);
   void AddNothing() { ++num_blocks_; }
   // The program's sources, the first one through `binding`.
   bool AddSources(int binding);

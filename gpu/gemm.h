@@ -14,6 +14,7 @@ struct Product {
   int64_t pack_row = 0, pack_col = 0;  // strides of B's file contents, for packing
   float alpha = 1, beta = 1;
   int bias = -1;
+  bool bias_per_channel = false;  // one value for each of N; else broadcast to dst
   int a_src = 0, b_src = 1;
   bool matrices = true;    // the operands may be read by strides (false: source 1 is known to the pack only)
   Loops batch{.dims = 1};  // operands: dst, A, B

@@ -10,8 +10,8 @@
 namespace moka::gpu {
 namespace {
 
-// Kernels read and write whole vectors of four elements: a range ends at a multiple of this, in the padding lanes of its
-// last row.
+// Kernels read and write whole vectors of four elements: a range ends at a multiple of this, in the padding lanes of
+// its last row.
 constexpr uint64_t kVectorBytes = 32;
 
 const Operand* FindOperand(const Step& step, const Launch::Binding& binding) {

@@ -1,6 +1,7 @@
 // What gpu::Choose promises about every launch, without any GPU: counts, limits, folding of grids, reasons.
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <set>
 #include <string>
 
@@ -8,6 +9,7 @@
 #include "gpu/launch.h"
 #include "gpu/launcher.h"
 #include "gpu/loops.h"
+#include "gpu/params.h"
 #include "tests/conformance/cases.h"
 
 namespace moka::gpu {
@@ -152,12 +154,31 @@ TEST(GpuChoose, GpusGetTheSharedMemoryTileAndCpuDriversDoNot) {
   EXPECT_EQ(gemm.Ask("Gemm", CpuDriver()).choices[0].kernel, "gpu/gemm");
 }
 
+TEST(GpuChoose, ConvolutionsOfOnePointAreProducts) {
+  // The bias runs along the channels, not, as numpy would have it, along the width.
+  Call conv;
+  conv.src = {MakeDense(DataType::kF32, {2, 8, 3, 12}, Format::kChannelsLast, 4),
+              MakeDense(DataType::kF32, {12, 8, 1, 1}), MakeDense(DataType::kF32, {12})};
+  conv.dst = {MakeDense(DataType::kF32, {2, 12, 3, 12}, Format::kChannelsLast, 4)};
+  HostTensor weight;
+  weight.desc = conv.src[1];
+  conv.constants = {nullptr, &weight, nullptr};
+  const Offer offer = conv.Ask("Conv", CpuDriver());
+  ASSERT_FALSE(offer.choices.empty()) << Reasons(offer);
+  EXPECT_EQ(offer.choices[0].kernel, "gpu/gemm");
+  const Launch launch = offer.choices[0].launch.As<Launch>();
+  const auto params = std::bit_cast<GemmKernelParams>(launch.params);
+  EXPECT_EQ(params.m, 2 * 3 * 12);
+  EXPECT_EQ(params.e[1], 1);  // along channels
+  EXPECT_EQ(params.e[2], 0);  // along rows
+}
+
 TEST(GpuChoose, RecognisesClipsWithoutAnInterpretedProgram) {
   Call relu;
   relu.src = relu.dst = {MakeDense(DataType::kF32, {2, 8})};
-  relu.program = ReluProgram();
+  relu.program = OfProgram([](MicroBuilder& b) { return b.Emit(MicroOp::kMax, MicroSource(0), b.Constant(0)); });
   EXPECT_EQ(relu.Ask("Elementwise", CpuDriver(), true).choices[0].kernel, "gpu/micro");
-  relu.program = SiluProgram();
+  relu.program = OfProgram([](MicroBuilder& b) { return b.Emit(MicroOp::kSilu, MicroSource(0)); });
   EXPECT_EQ(relu.Ask("Elementwise", CpuDriver(), true).choices[0].kernel, "gpu/micro_e4");
 }
 
