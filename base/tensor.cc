@@ -1,6 +1,7 @@
 #include "moka/tensor.h"
 
 #include <cstring>
+#include <limits>
 
 #include "base/platform.h"
 #include "base/status.h"
@@ -29,10 +30,11 @@ Result<TensorSize> SizeOfTensor(DataType type, const Shape& shape) {
 Result<Tensor> Tensor::Create(DataType type, Shape shape) {
   if (SizeOf(type) == 0) return InvalidArgument("a tensor of type ", NameOf(type), " cannot be made");
   MOKA_ASSIGN_OR_RETURN(const TensorSize size, SizeOfTensor(type, shape));
-  // An empty tensor has an address too.
+  // An empty tensor has an address too. Where size_t has 32 bits, a size that does not fit it is memory that is short.
   const size_t bytes = size.bytes == 0 ? 1 : static_cast<size_t>(size.bytes);
-  void* data = AllocateAligned(bytes);
-  if (data == nullptr) return OutOfMemory("a tensor ", NameOf(type), ToString(shape), " needs ", bytes, " bytes");
+  const bool fits = static_cast<uint64_t>(size.bytes) <= std::numeric_limits<size_t>::max();
+  void* data = fits ? AllocateAligned(bytes) : nullptr;
+  if (data == nullptr) return OutOfMemory("a tensor ", NameOf(type), ToString(shape), " needs ", size.bytes, " bytes");
   std::memset(data, 0, bytes);
   Tensor tensor;
   tensor.type_ = type;
