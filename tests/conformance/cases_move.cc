@@ -144,6 +144,21 @@ void AddCopies(std::vector<OpCase>& cases) {
   cases.push_back(MayFallBack(MakeCase("Size/rank4", {}, {Fed({2, 5, 3, 4})})));
 }
 
+void AddExpansions(std::vector<OpCase>& cases) {
+  const auto add = [&](const std::string& name, Shape x, CaseOperand shape) {
+    cases.push_back(MakeCase("Expand/" + name, {}, {Fed(std::move(x)), std::move(shape)}));
+  };
+  add("row", {17}, Ints({5, 17}));
+  add("column", {5, 1}, Ints({5, 33}));
+  add("channel", {9, 1, 1}, Ints({2, 9, 3, 5}));
+  add("both", {2, 1, 4}, Ints({3, 1}));
+  add("scalar", {}, Ints({3, 5}));
+  add("rank5", {2, 1, 3, 1, 5}, Ints({2, 4, 3, 2, 5}));
+  cases.push_back(MayFallBack(MakeCase("ConstantOfShape/zeros", {}, {Ints({2, 17})})));
+  const auto number = [](double value) { return Constant(Given({}, {value}, DataType::kI64)); };
+  cases.push_back(MayFallBack(MakeCase("Range/down", {}, {number(9), number(-8), number(-2)})));
+}
+
 }  // namespace
 
 std::vector<OpCase> MoveCases() {
@@ -156,6 +171,7 @@ std::vector<OpCase> MoveCases() {
   AddPads(cases);
   AddGathers(cases);
   AddCopies(cases);
+  AddExpansions(cases);
   return cases;
 }
 
