@@ -144,14 +144,14 @@ TEST_F(OpenCl, TwoReplaysOfOneProgramKeepTheirArguments) {
 }
 
 TEST_F(OpenCl, TimesEveryStepWhenAskedTo) {
-  Chain chain(device(), 100000, Line(3));
+  Chain chain(device(), 10000, Line(3));
   Result<Bench> bench = Bench::Make(device(), chain, 1.0f, true);
   MOKA_ASSERT_OK(bench);
   for (int run = 0; run < 2; ++run) ExpectOk(bench->Run(chain.Input()).status());
   ASSERT_EQ(bench->replay->step_us().size(), 3u);
   for (const double us : bench->replay->step_us()) {
     EXPECT_GT(us, 0.0);
-    EXPECT_LT(us, 1e7);
+    EXPECT_LT(us, 6e7);
   }
   Result<Bench> untimed = Bench::Make(device(), chain, 1.0f);
   MOKA_ASSERT_OK(untimed);

@@ -167,7 +167,7 @@ TEST_F(Vulkan, OperandsMayStartInsideAnAlignmentUnit) {
 }
 
 TEST_F(Vulkan, TimesEveryStepWhenAskedTo) {
-  Chain chain(device(), 100000, Line(3));
+  Chain chain(device(), 10000, Line(3));
   Result<Bench> bench = Bench::Make(device(), chain, 1.0f, true);
   MOKA_ASSERT_OK(bench);
   const Result<std::vector<float>> output = bench->Run(chain.Input());
@@ -177,7 +177,7 @@ TEST_F(Vulkan, TimesEveryStepWhenAskedTo) {
   ASSERT_EQ(bench->replay->step_us().size(), 3u);
   for (const double us : bench->replay->step_us()) {
     EXPECT_GT(us, 0.0);
-    EXPECT_LT(us, 1e7);
+    EXPECT_LT(us, 6e7);
   }
 }
 
