@@ -8,18 +8,23 @@
 
 namespace moka {
 
+SymbolId SymbolTable::Add(std::string name) {
+  const auto id = static_cast<SymbolId>(names_.size());
+  ids_.emplace(name, id);
+  names_.push_back(std::move(name));
+  return id;
+}
+
 SymbolId SymbolTable::Intern(std::string_view name) {
-  const auto it = std::find(names_.begin(), names_.end(), name);
-  if (it != names_.end()) return static_cast<SymbolId>(it - names_.begin());
-  names_.emplace_back(name);
-  return static_cast<SymbolId>(names_.size() - 1);
+  std::string key(name);
+  const auto it = ids_.find(key);
+  return it != ids_.end() ? it->second : Add(std::move(key));
 }
 
 SymbolId SymbolTable::Fresh(std::string_view hint) {
   std::string name(hint);
-  for (int i = 1; std::find(names_.begin(), names_.end(), name) != names_.end(); ++i) name = StrCat(hint, "_", i);
-  names_.push_back(std::move(name));
-  return static_cast<SymbolId>(names_.size() - 1);
+  for (size_t i = names_.size(); ids_.count(name) > 0; ++i) name = StrCat(hint, "_", i);
+  return Add(std::move(name));
 }
 
 namespace {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "moka/status.h"
@@ -27,7 +28,10 @@ class SymbolTable {
   size_t size() const { return names_.size(); }
 
  private:
+  SymbolId Add(std::string name);
+
   std::vector<std::string> names_;
+  std::unordered_map<std::string, SymbolId> ids_;
 };
 
 class Dim {

@@ -12,7 +12,11 @@ Uses::Uses(const Graph& graph)
     for (const ValueId id : graph.nodes[n].dst) {
       if (id != kNoValue) producer[static_cast<size_t>(id)] = static_cast<int>(n);
     }
-    for (const ValueId id : graph.nodes[n].src) AddReader(id, static_cast<int>(n));
+    for (const ValueId id : graph.nodes[n].src) {
+      if (id == kNoValue) continue;
+      auto& list = readers[static_cast<size_t>(id)];  // grows in order: no search among many readers
+      if (list.empty() || list.back() != static_cast<int>(n)) list.push_back(static_cast<int>(n));
+    }
   }
   for (const ValueId id : graph.outputs) output[static_cast<size_t>(id)] = true;
 }

@@ -21,8 +21,8 @@ TEST(SymbolTable, InternFindsAndFreshMakesUnique) {
   EXPECT_EQ(symbols.Intern("w"), 1);
   const SymbolId fresh = symbols.Fresh("w");
   EXPECT_EQ(fresh, 3);
-  EXPECT_EQ(symbols.name(fresh), "w_1");
-  EXPECT_EQ(symbols.name(symbols.Fresh("w")), "w_2");
+  EXPECT_EQ(symbols.name(fresh), "w_3");
+  EXPECT_EQ(symbols.name(symbols.Fresh("w")), "w_4");
 }
 
 TEST(Dim, PolynomialsAreCanonical) {
