@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "base/thread_pool.h"
@@ -33,6 +34,13 @@ const KernelRow* FirstRow(std::span<const KernelRow> rows, const OpCall& call, c
   return nullptr;
 }
 
+ThreadPool& PoolOf(int workers) {
+  static std::map<int, std::unique_ptr<ThreadPool>> pools;
+  std::unique_ptr<ThreadPool>& pool = pools[workers];
+  if (pool == nullptr) pool = std::make_unique<ThreadPool>(workers);
+  return *pool;
+}
+
 // Spreads the units over pieces as the device does, or, backwards, unit by unit from the last.
 class UnitRun {
  public:
@@ -61,7 +69,7 @@ class UnitRun {
     args_.simd = &simd_;
     args_.error = &error_;
     pieces_ = std::min<int64_t>(choice_.units, workers == 1 ? 1 : 4 * workers);
-    ThreadPool(workers).Run(pieces_, &UnitRun::Piece, this);
+    PoolOf(workers).Run(pieces_, &UnitRun::Piece, this);
     return results;
   }
   Status TakeError() { return error_.Take(); }
