@@ -92,8 +92,8 @@ class CpuDevice final : public Device {
     }
     std::sort(entries_.begin(), entries_.end(), [](const OpEntry& a, const OpEntry& b) { return a.schema < b.schema; });
     if (simd.target == nullptr) return;
-    for (const auto rows : {GemmRows(), DepthwiseRows(), ConvRows(), MicroRows(), PoolRows(), ReduceRows(), SoftmaxRows(),
-                            BatchNormRows(), CopyRows(), PadRows(), GatherRows()}) {
+    for (const auto rows : {GemmRows(), DepthwiseRows(), ConvRows(), MicroRows(), PoolRows(), ReduceRows(),
+                            SoftmaxRows(), BatchNormRows(), CopyRows(), PadRows(), GatherRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
     }
   }
