@@ -45,16 +45,16 @@ const std::vector<Device*>& OpenDevices(std::vector<std::string>* notes) {
 Result<std::vector<Device*>> DevicesFor(const std::string& name) {
   std::vector<std::string> notes;
   const std::vector<Device*>& devices = OpenDevices(&notes);
-  const auto host = std::find_if(devices.begin(), devices.end(),
-                                 [](const Device* device) { return device->limits().host_memory; });
+  const auto host =
+      std::find_if(devices.begin(), devices.end(), [](const Device* device) { return device->limits().host_memory; });
   if (host == devices.end()) return NotFound("this build has no CPU device");
   auto asked = devices.end();
   if (name == "auto") {
     asked = std::min_element(devices.begin(), devices.end(),
                              [](const Device* a, const Device* b) { return Preference(*a) < Preference(*b); });
   } else {
-    asked = std::find_if(devices.begin(), devices.end(),
-                         [&](const Device* device) { return device->info().name == name; });
+    asked =
+        std::find_if(devices.begin(), devices.end(), [&](const Device* device) { return device->info().name == name; });
   }
   if (asked == devices.end()) {
     std::string message = StrCat("no device '", name, "'; there are: ");

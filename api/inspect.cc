@@ -24,8 +24,7 @@ std::string AttributeText(const AttributeValue& value) {
           return ToString(v.desc);
         } else if constexpr (std::is_same_v<T, std::shared_ptr<const SubgraphAttribute>>) {
           return "subgraph";
-        } else if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, float> ||
-                             std::is_same_v<T, std::string>) {
+        } else if constexpr (std::is_same_v<T, int64_t> || std::is_same_v<T, float> || std::is_same_v<T, std::string>) {
           return StrCat(v);
         } else {
           return ListText(v);

@@ -27,8 +27,7 @@ bool IsFloating(DataType type) {
 }
 
 bool AllRanked(const Graph& graph) {
-  return std::all_of(graph.inputs.begin(), graph.inputs.end(),
-                     [&](ValueId v) { return graph.value(v).declared_rank; });
+  return std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId v) { return graph.value(v).declared_rank; });
 }
 
 std::string Serialize(const SpecializationKey& key) {
@@ -48,8 +47,7 @@ std::string Serialize(const SpecializationKey& key) {
 
 }  // namespace
 
-Result<std::shared_ptr<const ModelImpl>> ModelImpl::Create(Graph graph, std::string path,
-                                                           const ModelOptions& options) {
+Result<std::shared_ptr<const ModelImpl>> ModelImpl::Create(Graph graph, std::string path, const ModelOptions& options) {
   std::shared_ptr<ModelImpl> model(new ModelImpl);
   model->graph_ = std::move(graph);
   model->path_ = std::move(path);

@@ -13,8 +13,8 @@ std::vector<bool> Partition(const PartitionProblem& problem) {
     vertices.push_back(cut.AddVertex());
     if (side != Side::kFree) cut.Fix(vertices.back(), side == Side::kHost);
   }
-  // An edge pays 1 where `some` is on the device (because one of its vertices is) and `all` on the host (because another
-  // one is there).
+  // An edge pays 1 where `some` is on the device (because one of its vertices is) and `all` on the host (because
+  // another one is there).
   for (const std::vector<int>& edge : problem.edges) {
     const int some = cut.AddVertex(), all = cut.AddVertex();
     cut.AddCost(some, all, 1, 0);

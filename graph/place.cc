@@ -38,9 +38,7 @@ class Placer {
     return i;
   }
 
-  void Note(std::vector<std::vector<Use>>& uses, int v, Use use) {
-    uses[static_cast<size_t>(v)].push_back(use);
-  }
+  void Note(std::vector<std::vector<Use>>& uses, int v, Use use) { uses[static_cast<size_t>(v)].push_back(use); }
 
   void FindUses() {
     written_.assign(plan_.values.size(), {});
@@ -185,9 +183,8 @@ class Placer {
     }
     const auto slot = static_cast<uint32_t>(d);
     plan_.arena_bytes[slot] = plan_.slots[slot].bytes = layout.bytes;
-    plan_.scratch_bytes[slot] = layout.bytes > without_scratch && blocks.size() > values
-                                    ? layout.bytes - without_scratch
-                                    : 0;
+    plan_.scratch_bytes[slot] =
+        layout.bytes > without_scratch && blocks.size() > values ? layout.bytes - without_scratch : 0;
     for (size_t v = 0; v < plan_.values.size(); ++v) {
       if (block_of[v] >= 0) plan_.values[v].offset = layout.offsets[static_cast<size_t>(block_of[v])];
     }

@@ -54,18 +54,17 @@ MemoryLayout PlaceInOrder(std::span<const MemoryBlock> blocks, const std::vector
     const uint64_t offset = best != UINT64_MAX ? best : end;
     layout.offsets[static_cast<size_t>(id)] = offset;
     layout.bytes = std::max(layout.bytes, offset + bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), offset,
-                                   [&](uint64_t at, int other) {
-                                     return at < layout.offsets[static_cast<size_t>(other)];
-                                   }),
-                  id);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), offset,
+                         [&](uint64_t at, int other) { return at < layout.offsets[static_cast<size_t>(other)]; }),
+        id);
   }
   return layout;
 }
 
 // The block that sticks out is the one that came too late: again and again it is placed first.
-void ImproveByPromotion(std::span<const MemoryBlock> blocks, std::vector<int> order, uint64_t alignment,
-                        uint64_t bound, MemoryLayout* best) {
+void ImproveByPromotion(std::span<const MemoryBlock> blocks, std::vector<int> order, uint64_t alignment, uint64_t bound,
+                        MemoryLayout* best) {
   constexpr size_t kWork = 200000, kMostRounds = 64;  // a placement costs about the square of the number of blocks
   const size_t rounds = std::min(kMostRounds, kWork / (blocks.size() * blocks.size() + 1));
   for (size_t round = 0; round < rounds && best->bytes > bound; ++round) {

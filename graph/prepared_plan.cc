@@ -11,9 +11,7 @@ namespace {
 // The plan keeps references to the specialisation, so its address names it while the plan lives.
 std::string KeyOf(const PlanRequest& request) {
   std::string key;
-  const auto append = [&key](const auto& value) {
-    key.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  };
+  const auto append = [&key](const auto& value) { key.append(reinterpret_cast<const char*>(&value), sizeof(value)); };
   append(request.specialization.get());
   for (Device* device : request.devices) append(device);
   for (int workers : request.workers) append(workers);

@@ -42,8 +42,7 @@ SessionImpl::SessionImpl(std::shared_ptr<const ModelImpl> model, std::vector<Dev
       memory_(devices_) {}
 
 Result<std::unique_ptr<SessionImpl>> SessionImpl::Create(std::shared_ptr<const ModelImpl> model,
-                                                         std::vector<Device*> devices,
-                                                         const SessionOptions& options) {
+                                                         std::vector<Device*> devices, const SessionOptions& options) {
   if (options.threads < 0 || options.threads > kMaxThreads) {
     return InvalidArgument("threads: ", options.threads, " is not in [0, ", kMaxThreads, "]");
   }
@@ -67,8 +66,8 @@ Status SessionImpl::Start() {
                        : options_.threads > 0       ? options_.threads
                                                     : HardwareThreads());
   }
-  const bool ranked = std::all_of(graph.inputs.begin(), graph.inputs.end(),
-                                  [&](ValueId v) { return graph.value(v).declared_rank; });
+  const bool ranked =
+      std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId v) { return graph.value(v).declared_rank; });
   if (!ranked) return {};
   // What does not depend on shapes fails here, not in the first run.
   MOKA_ASSIGN_OR_RETURN(const auto specialization, model_->Specialize(key_));
@@ -289,16 +288,16 @@ Result<std::vector<Shape>> SessionImpl::Bind(const std::vector<Shape>& input_sha
 
 Status SessionImpl::RunInto(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs) {
   MOKA_RETURN_IF_ERROR(CheckInputs(inputs));
-  MOKA_RETURN_IF_ERROR(Select([&](size_t i) -> const Shape& { return inputs[i].shape; },
-                              [&](size_t i) { return inputs[i].data; }));
+  MOKA_RETURN_IF_ERROR(
+      Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
   MOKA_RETURN_IF_ERROR(CheckOutputs(*entries_.front(), outputs));
   return Execute(inputs, outputs);
 }
 
 Result<std::vector<Tensor>> SessionImpl::Run(std::span<const ConstTensorView> inputs) {
   MOKA_RETURN_IF_ERROR(CheckInputs(inputs));
-  MOKA_RETURN_IF_ERROR(Select([&](size_t i) -> const Shape& { return inputs[i].shape; },
-                              [&](size_t i) { return inputs[i].data; }));
+  MOKA_RETURN_IF_ERROR(
+      Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
   const Entry& entry = *entries_.front();
   std::vector<Tensor> tensors;
   std::vector<TensorView> views;

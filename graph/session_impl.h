@@ -41,12 +41,12 @@ class SessionImpl {
     SpecializationKey key;  // its `known` are the contents of shape-determining inputs
     std::shared_ptr<const PreparedPlan> prepared;
     std::vector<Shape> output_shapes;
-    std::vector<std::unique_ptr<Replay>> replays;         // per segment
-    std::vector<std::vector<const void*>> upload_src;     // per segment
-    std::vector<std::vector<void*>> download_dst;         // per segment
-    std::vector<std::vector<uint32_t>> caller_slots;      // per segment: slots of the caller's memory
+    std::vector<std::unique_ptr<Replay>> replays;      // per segment
+    std::vector<std::vector<const void*>> upload_src;  // per segment
+    std::vector<std::vector<void*>> download_dst;      // per segment
+    std::vector<std::vector<uint32_t>> caller_slots;   // per segment: slots of the caller's memory
     uint64_t arena_version = 0;
-    std::vector<std::vector<double>> samples;             // per step, of profiled runs
+    std::vector<std::vector<double>> samples;  // per step, of profiled runs
     int64_t runs = 0;
   };
 
@@ -77,9 +77,9 @@ class SessionImpl {
   std::vector<std::string> output_names_;
   SpecializationKey key_;  // without contents
   std::vector<int> shape_inputs_;
-  std::vector<std::unique_ptr<Queue>> queues_;    // per device; the CPU beside a GPU gets one when a plan needs it
-  SessionMemory memory_;                          // outlives the replays in entries_
-  std::vector<std::unique_ptr<Entry>> entries_;   // most recently used first
+  std::vector<std::unique_ptr<Queue>> queues_;   // per device; the CPU beside a GPU gets one when a plan needs it
+  SessionMemory memory_;                         // outlives the replays in entries_
+  std::vector<std::unique_ptr<Entry>> entries_;  // most recently used first
   // Of the current run: the caller's memory, or aligned copies of it.
   std::vector<const void*> input_data_;
   std::vector<void*> output_data_;

@@ -191,8 +191,8 @@ PlanStep& StepBuilder::AddStep(int n, int d, const OpCall& call, const Choice& c
   for (const TensorDesc& desc : out.src_descs) step.src.push_back({0, 0, desc});
   for (const TensorDesc& desc : out.dst_descs) step.dst.push_back({0, 0, desc});
   step.scratch_per_worker = choice.scratch_per_worker;
-  const uint64_t scratch = choice.scratch + static_cast<uint64_t>(request_.workers[static_cast<size_t>(d)]) *
-                                                choice.scratch_per_worker;
+  const uint64_t scratch =
+      choice.scratch + static_cast<uint64_t>(request_.workers[static_cast<size_t>(d)]) * choice.scratch_per_worker;
   if (scratch > 0) step.scratch = {0, 0, MakeDense(DataType::kU8, {static_cast<int64_t>(scratch)})};
   step.units = choice.units;
   step.launch = choice.launch;

@@ -64,9 +64,7 @@ class StepBuilder {
   TensorDesc ResultDesc(ValueId v, int device, bool part) const;
   int NewResult(ValueId v, int device, bool part);
   int OutputValue(ValueId v, int output);
-  int& Current(ValueId v, int device) {
-    return current_[static_cast<size_t>(device)][static_cast<size_t>(v)];
-  }
+  int& Current(ValueId v, int device) { return current_[static_cast<size_t>(device)][static_cast<size_t>(v)]; }
 
   // step_views.cc
   bool EmitCopy(int n, std::string_view name, int src, int dst, std::vector<Refusal>* refusals);

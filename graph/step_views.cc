@@ -229,9 +229,7 @@ void StepBuilder::ReserveParts() {
   }
 }
 
-int StepBuilder::ConcatRoot(ValueId v, int d) {
-  return Current(v, d) >= 0 ? Current(v, d) : NewResult(v, d, true);
-}
+int StepBuilder::ConcatRoot(ValueId v, int d) { return Current(v, d) >= 0 ? Current(v, d) : NewResult(v, d, true); }
 
 // A concatenation is nothing but its parts: those that their producers did not write in place are copied.
 bool StepBuilder::AssembleConcat(int n) {

@@ -12,8 +12,7 @@ namespace {
 
 // 128 bits over the contents, four independent lanes of multiply and rotate so that memory is the limit.
 void HashBytes(const void* data, size_t bytes, uint64_t out[2]) {
-  constexpr uint64_t kMultiplier[4] = {0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9,
-                                       0xd6e8feb86659fd93};
+  constexpr uint64_t kMultiplier[4] = {0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9, 0xd6e8feb86659fd93};
   uint64_t lanes[4] = {bytes, ~bytes, bytes * kMultiplier[1], 1};
   const auto* p = static_cast<const unsigned char*>(data);
   const auto mix = [&](int lane, uint64_t word) {
@@ -144,8 +143,7 @@ Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& 
   Append(&format, spec.bytes);
   const std::string key = KeyOf(device, tensor, format);
   if (Handle found = Find(key)) return found;
-  auto made =
-      MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
+  auto made = MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
   if (made.ok()) Keep(key, *made);
   return made;
 }

@@ -32,10 +32,10 @@ class WeightStore {
   Result<Handle> Pack(Device& device, const HostTensor& tensor, const PackSpec& spec);
 
   struct Counts {
-    int64_t alive = 0;       // weights in use now
-    int64_t made = 0;        // placed or packed since the start
-    int64_t shared = 0;      // requests that found what they wanted
-    uint64_t bytes = 0;      // of those alive
+    int64_t alive = 0;   // weights in use now
+    int64_t made = 0;    // placed or packed since the start
+    int64_t shared = 0;  // requests that found what they wanted
+    uint64_t bytes = 0;  // of those alive
   };
   Counts counts() const;
 

@@ -87,8 +87,7 @@ TEST(Session, WrongInputsAreNamed) {
   ExpectError(session.Run(Views{}).status(), invalid, "1 inputs expected, got 0");
   ExpectError(session.Run(Views{gray.view()}).status(), invalid,
               "input 'image' dimension 1: 3 expected, got 1 in shape [1, 1, 8, 8]");
-  ExpectError(session.Run(Views{flat.view()}).status(), invalid,
-              "input 'image': rank 4 expected, got shape [3, 8, 8]");
+  ExpectError(session.Run(Views{flat.view()}).status(), invalid, "input 'image': rank 4 expected, got shape [3, 8, 8]");
   ExpectError(session.Run(Views{wrong_type.view()}).status(), invalid, "input 'image': f32 expected, got f64");
   ExpectError(session.Run(Views{{DataType::kF32, {1, 3, 8, 8}, nullptr}}).status(), invalid,
               "input 'image': data is null");

@@ -282,8 +282,8 @@ TEST(Bind, MixedGraphCrossesAsLittleAsPossible) {
     EXPECT_EQ(bench.plan().crossings, 2);
     EXPECT_EQ(bench.plan().segments.size(), 3u);
     const PlanInfo info = *bench.session().Inspect();
-    const auto softmax = std::find_if(info.steps.begin(), info.steps.end(),
-                                      [](const StepInfo& step) { return step.op == "Softmax"; });
+    const auto softmax =
+        std::find_if(info.steps.begin(), info.steps.end(), [](const StepInfo& step) { return step.op == "Softmax"; });
     ASSERT_NE(softmax, info.steps.end());
     EXPECT_EQ(softmax->device, "cpu");
     EXPECT_NE(softmax->why_fallback.find("refused by the test"), std::string::npos);

@@ -44,10 +44,10 @@ class FakeDevice : public Device {
 
   FakeBehaviour& behaviour() { return behaviour_; }
   void PoisonArenas();
-  int64_t arena_bytes() const { return arena_bytes_; }      // allocated now
-  int64_t allocations() const { return allocations_; }      // so far
-  int64_t packs() const { return packs_; }                  // calls of Pack so far
-  int64_t choices() const { return choices_; }              // calls of Choose so far
+  int64_t arena_bytes() const { return arena_bytes_; }  // allocated now
+  int64_t allocations() const { return allocations_; }  // so far
+  int64_t packs() const { return packs_; }              // calls of Pack so far
+  int64_t choices() const { return choices_; }          // calls of Choose so far
 
  private:
   friend class FakeBuffer;

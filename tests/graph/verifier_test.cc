@@ -218,11 +218,7 @@ TEST_P(VerifierTest, RefusesScratchOverLiveValue) {
 
 TEST_P(VerifierTest, RefusesMisalignedBinding) {
   ExpectRefused([](Plan& plan) { Move(plan, ArenaValue(plan, 0), 16); }, "misaligned binding");
-  ExpectRefused(
-      [](Plan& plan) {
-        plan.values[static_cast<size_t>(ArenaValue(plan, 0))].offset += 2;
-      },
-      "misaligned");
+  ExpectRefused([](Plan& plan) { plan.values[static_cast<size_t>(ArenaValue(plan, 0))].offset += 2; }, "misaligned");
 }
 
 TEST_P(VerifierTest, RefusesOutOfBounds) {
