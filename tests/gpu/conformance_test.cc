@@ -10,19 +10,30 @@
 namespace moka {
 namespace {
 
-std::vector<Device*> GpuDevices() {
-  static const std::vector<std::unique_ptr<Device>> kDevices = [] {
-    std::vector<std::unique_ptr<Device>> all;
+// Opened once, and closed before drivers unload at exit.
+class GpuDevicesOpen : public testing::Environment {
+ public:
+  void SetUp() override {
     for (const DeviceBackend& backend : DeviceBackends()) {
       if (std::string_view(backend.name) == "cpu") continue;
-      for (std::unique_ptr<Device>& device : backend.open(nullptr)) all.push_back(std::move(device));
+      for (std::unique_ptr<Device>& device : backend.open(nullptr)) devices_.push_back(std::move(device));
     }
-    return all;
-  }();
-  std::vector<Device*> devices;
-  for (const std::unique_ptr<Device>& device : kDevices) devices.push_back(device.get());
-  return devices;
-}
+  }
+  void TearDown() override { devices_.clear(); }
+  std::vector<Device*> devices() const {
+    std::vector<Device*> devices;
+    for (const std::unique_ptr<Device>& device : devices_) devices.push_back(device.get());
+    return devices;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Device>> devices_;
+};
+
+GpuDevicesOpen* const kOpen =
+    static_cast<GpuDevicesOpen*>(testing::AddGlobalTestEnvironment(new GpuDevicesOpen));  // owned by GoogleTest
+
+std::vector<Device*> GpuDevices() { return kOpen->devices(); }
 
 class GpuConformance : public testing::TestWithParam<CaseFamily> {};
 
