@@ -60,16 +60,32 @@ HWY_INLINE void StorePart(V v, float* p, int64_t count) {
 #endif
 }
 
-// min(max(x, lo), hi); NaN in x stays. x86 returns the second operand where one is NaN.
-HWY_INLINE V ClipNan(V x, V lo, V hi) { return hn::Min(hi, hn::Max(lo, x)); }
-// NaN in any operand is the result. (Ne(a, a) is false for NaN with AVX.)
+// The larger and the smaller of two; NaN in any operand is the result. x86 and WASM return the second operand where one
+// is NaN, Highway's functions for NEON the other one. (Ne(a, a) is false for NaN with AVX.)
 template <class AnyV>
 HWY_INLINE AnyV MaxNan(AnyV a, AnyV b) {
+#if HWY_ARCH_ARM_A64
+  return AnyV(vmaxq_f32(a.raw, b.raw));
+#else
   return hn::IfThenElse(hn::IsNaN(a), a, hn::Max(a, b));
+#endif
 }
 template <class AnyV>
 HWY_INLINE AnyV MinNan(AnyV a, AnyV b) {
+#if HWY_ARCH_ARM_A64
+  return AnyV(vminq_f32(a.raw, b.raw));
+#else
   return hn::IfThenElse(hn::IsNaN(a), a, hn::Min(a, b));
+#endif
+}
+
+// min(max(x, lo), hi) for bounds that are no NaN; NaN in x stays.
+HWY_INLINE V ClipNan(V x, V lo, V hi) {
+#if HWY_ARCH_ARM_A64
+  return MinNan(hi, MaxNan(lo, x));
+#else
+  return hn::Min(hi, hn::Max(lo, x));
+#endif
 }
 
 // Vectors of n floats: all of them, and the `count` first.
