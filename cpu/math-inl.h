@@ -82,7 +82,7 @@ HWY_INLINE V VectorErf(V x) {
 HWY_INLINE V VectorSigmoid(V x) {
   const D d;
   const V one = hn::Set(d, 1.0f);
-  const V e = ExpOfRange(hn::Max(hn::Set(d, -104.0f), hn::Neg(hn::Abs(x))));
+  const V e = ExpOfRange(ClipNan(hn::Neg(hn::Abs(x)), hn::Set(d, -104.0f), hn::Zero(d)));
   return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
 }
 
