@@ -1,10 +1,10 @@
 #include "cpu/pack.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 #include "cpu/kernel.h"
+#include "ops/element.h"
 
 namespace moka::cpu {
 namespace {
@@ -66,7 +66,7 @@ PackSpec PanelPackSpec(int src, const TileTable& table, const PanelSource& dense
                  dense.k_dims[3],
                  dense.k_strides[3],
                  dense.n_stride,
-                 std::bit_cast<int32_t>(dense.scale)};
+                 LoadRaw<int32_t>(&dense.scale, 0)};
   spec.bytes = static_cast<uint64_t>(groups * PackedFloats(table, dense.K(), n)) * sizeof(float);
   return spec;
 }
@@ -76,10 +76,11 @@ Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::by
   TileTable table{};
   table.lanes = static_cast<int>(p[kLanes]);
   table.wide = static_cast<int>(p[kWide]);
+  const auto scale_bits = static_cast<int32_t>(p[kScale]);
   const PanelSource source = {{p[kDim0], p[kDim1], p[kDim2], p[kDim3]},
                               {p[kDim1] * p[kDim2], p[kDim2], 1, p[kStride3]},
                               p[kNStride],
-                              std::bit_cast<float>(static_cast<int32_t>(p[kScale]))};
+                              LoadRaw<float>(&scale_bits, 0)};
   const int64_t k = source.K(), group_floats = PackedFloats(table, k, p[kN]);
   if (dst.size() != static_cast<uint64_t>(p[kGroups] * group_floats) * sizeof(float)) {
     return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
