@@ -54,7 +54,8 @@ Result<std::shared_ptr<const ModelImpl>> ModelImpl::Create(Graph graph, std::str
   model->options_ = options;
   Graph& own = model->graph_;
   for (const Value& value : own.values) {
-    if (value.constant != nullptr && IsFloating(value.constant->desc.type)) {
+    const bool weight = value.constant != nullptr && IsFloating(value.constant->desc.type);
+    if (weight && value.constant->desc.rank > 0) {
       model->parameters_ += value.constant->desc.NumElements();
     }
   }

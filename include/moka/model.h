@@ -40,7 +40,7 @@ class Model {
 
   const std::vector<ValueInfo>& inputs() const;
   const std::vector<ValueInfo>& outputs() const;
-  int64_t parameters() const;  // elements of all floating-point weights in the file
+  int64_t parameters() const;  // elements of all floating-point weights in the file, single numbers left out
   const std::string& path() const;
 
   const std::shared_ptr<const ModelImpl>& impl() const { return impl_; }

@@ -51,10 +51,9 @@ def compile_command(build: pathlib.Path, source: str) -> list:
 
 def link_command(build: pathlib.Path) -> list:
     """How the build links the command line."""
-    run = subprocess.run(["ninja", "-C", build, "-t", "commands", "-s", "moka_cli"], stdout=subprocess.PIPE, text=True, check=True)
-    [line] = [line for line in run.stdout.splitlines() if " -o bin/moka " in line]
-    command = re.search(r"(\S*(?:g|clang)\+\+\S* .*? -o bin/moka .*?)(?: && :)?$", line).group(1)
-    return shlex.split(command)
+    ask = ["ninja", "-C", build, "-t", "commands", "-s", "bin/moka"]
+    line = subprocess.run(ask, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    return shlex.split(line.removeprefix(": && ").removesuffix(" && :"))
 
 
 def main() -> int:
