@@ -63,6 +63,8 @@ build() {
     shift
   done
   [ $# -eq 0 ] || { shift; targets=("$@"); }
+  # What one checkout has compiled serves another.
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
   local log
   log=$(mktemp)
   if ! cmake -G Ninja -S . -B "$folder" "${options[@]}" >"$log" 2>&1; then

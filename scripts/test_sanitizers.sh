@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 source scripts/packages.sh
 
 install_packages "${BUILD_PACKAGES[@]}" "${JOB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
-common=(-DCMAKE_BUILD_TYPE=Release -DMOKA_EXAMPLES=OFF)
+common=(-DCMAKE_BUILD_TYPE=Release -DMOKA_EXAMPLES=OFF -DMOKA_TOOLS=OFF)
 if [ "${1:-address}" = address ]; then
   say "building in build-asan/ (AddressSanitizer, UndefinedBehaviorSanitizer)"
   build build-asan "${common[@]}" -DMOKA_SANITIZE=address,undefined
@@ -17,7 +17,7 @@ if [ "${1:-address}" = address ]; then
 fi
 if [ "${1:-thread}" = thread ]; then
   say "building in build-tsan/ (ThreadSanitizer)"
-  build build-tsan "${common[@]}" -DMOKA_SANITIZE=thread -DMOKA_TOOLS=OFF -DMOKA_VULKAN=OFF -DMOKA_OPENCL=OFF
+  build build-tsan "${common[@]}" -DMOKA_SANITIZE=thread -DMOKA_VULKAN=OFF -DMOKA_OPENCL=OFF
   say "running the tests in build-tsan/"
   ctest --test-dir build-tsan --output-on-failure -j 2 -R '^(base|cpu|api)$'
 fi
