@@ -1,4 +1,4 @@
-#include <cstring>
+#include <algorithm>
 
 #include "base/status.h"
 #include "gpu/gemm.h"
@@ -18,7 +18,7 @@ Status Pack(const PackSpec& spec, const HostTensor& src, std::span<std::byte> ds
   if (src.desc.type != DataType::kF32 || last >= src.desc.NumElements()) {
     return Internal("weight of ", src.desc.NumElements(), " elements for a pack that reads element ", last);
   }
-  std::memset(dst.data(), 0, dst.size());
+  std::fill(dst.begin(), dst.end(), std::byte{0});
   for (int64_t g = 0; g < groups; ++g) {
     for (int64_t t = 0; t < taps; ++t) {
       for (int64_t r = 0; r < rows; ++r) {

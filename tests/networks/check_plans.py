@@ -4,7 +4,7 @@
 usage: check_plans.py MOKA NETWORKS_FOLDER DEVICE
 
 For every network, at several shapes: live bytes within 5 % of their lower bound, one segment without crossings, at most
-as many barriers as the plan is deep; and ResNet-18 is bound to a new shape in less than a millisecond.
+as many barriers as the plan is deep. Prints how long binding took; times gate nothing.
 """
 
 import json
@@ -13,7 +13,6 @@ import subprocess
 import sys
 
 MOST_OF_BOUND = 1.05
-MOST_BIND_US = 1000  # of the quickest of the shapes: other programs may run beside
 SHAPES = ((1, 224, 224), (2, 160, 192), (4, 96, 64))
 
 
@@ -41,18 +40,15 @@ def main():
     moka, folder, device = sys.argv[1:]
     failures, networks = [], sorted(pathlib.Path(folder).glob("*/model.onnx"))
     for model in networks:
-        name, bind_us = model.parent.name, []
+        name = model.parent.name
         shapes = [shape[:1] for shape in SHAPES] if name.startswith("fashion_mnist") else SHAPES
         for shape in shapes:
             plan = plan_of(moka, model, device, shape)
-            bind_us.append(plan["bind_us"])
             failures += [f"{name} {shape} on {device}: {problem}" for problem in problems_of(plan)]
             memory = plan["memory"]
             print(f"{name} {shape} on {device}: {len(plan['steps'])} steps, {plan['barriers']} barriers, "
                   f"{memory['total']} live bytes ({memory['total'] / memory['lower_bound']:.3f} of the bound), "
                   f"bound in {plan['bind_us']:.0f} us", flush=True)
-        if name == "resnet18" and min(bind_us) > MOST_BIND_US:
-            failures.append(f"{name} on {device}: bound in {min(bind_us):.0f} us at best")
     print("\n".join(failures) or f"the plans of {len(networks)} networks are sound")
     return 1 if failures or not networks else 0
 
