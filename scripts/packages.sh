@@ -28,7 +28,7 @@ as_root() {
 }
 
 is_installed() {
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | tail -c 9)" = installed ]
+  dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
 # install_packages PACKAGE...: installs what is missing; asks nothing, and gives up with a message when apt cannot reach
