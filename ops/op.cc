@@ -48,6 +48,12 @@ const OpSchema* FindOp(std::string_view domain, std::string_view name) {
   return it != std::end(ops) && KeyOf(*it) == key ? *it : nullptr;
 }
 
+Result<const Tensor*> HostCall::SrcTensor(size_t i) const {
+  if (!has_src(i)) return InvalidArgument("src ", i, " is missing");
+  if (!src[i]->is_tensor()) return InvalidArgument("src ", i, ": ", ToString(*src[i]), ", expected a tensor");
+  return &src[i]->tensor();
+}
+
 std::span<const OpSchema* const> AllOps() { return SortedTable().ops; }
 
 }  // namespace moka

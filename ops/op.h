@@ -3,6 +3,7 @@
 #ifndef MOKA_OPS_OP_H_
 #define MOKA_OPS_OP_H_
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "moka/datum.h"
 #include "ops/attributes.h"
 #include "ops/dim.h"
 #include "ops/micro.h"
@@ -83,6 +85,35 @@ struct ReferenceCall {
   std::span<void* const> dst;
 };
 
+// ---- Between plans ------------------------------------------------------------------------------------------------
+
+// A graph in an attribute (the body of a Loop), bound to the values outside that it uses.
+class SubgraphRunner {
+ public:
+  virtual ~SubgraphRunner() = default;
+  virtual size_t num_inputs() const = 0;
+  virtual size_t num_outputs() const = 0;
+  virtual Result<std::vector<Datum>> Run(std::span<const Datum> inputs) = 0;
+};
+
+// A node that no plan can hold, since the sizes of its results depend on contents (NonZero), or it works on sequences,
+// optionals or the characters of strings, or it runs graphs (If). It runs on the host, between plans. Its tensors are
+// dense and row-major; those of strings hold std::string.
+struct HostCall {
+  const OpSchema* op = nullptr;
+  const Attributes* attrs = nullptr;
+  std::string_view name;              // of the node, for messages
+  std::span<const Datum* const> src;  // null: an absent optional operand
+  std::span<Datum> dst;               // execute fills all of them
+  int64_t max_trips = 0;              // of a loop
+  // The graph in attribute `name`; null where the node has none.
+  std::function<SubgraphRunner*(std::string_view name)> subgraph;
+
+  bool has_src(size_t i) const { return i < src.size() && src[i] != nullptr && !src[i]->is_none(); }
+  // Source i, which must be a tensor; the Status names it otherwise.
+  Result<const Tensor*> SrcTensor(size_t i) const;
+};
+
 // ---- The schema ---------------------------------------------------------------------------------------------------
 
 // Which formats (ops/tensor_desc.h) the operator's image-like operands may have.
@@ -116,6 +147,8 @@ struct OpSchema {
   bool (*view)(const OpCall&, int dst_index, TensorDesc* dst, int64_t* offset) = nullptr;
   // Elementwise operators on f32: appends the operator's instructions. Null: not elementwise. See ops/micro_builder.h.
   bool (*lower)(const OpCall&, MicroBuilder&) = nullptr;
+  // Operators that no plan can hold (HostCall) have this instead of infer, reference and the rest.
+  Status (*execute)(HostCall&) = nullptr;
   float tolerance = 1e-5f;  // of an f32 kernel: |got - oracle| <= tolerance * (1 + |oracle|), before growth with K
 };
 

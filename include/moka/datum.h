@@ -1,0 +1,42 @@
+// What a graph input, a graph output or an operand outside of plans may be: a tensor, a sequence, or nothing.
+#ifndef MOKA_DATUM_H_
+#define MOKA_DATUM_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "moka/tensor.h"
+
+namespace moka {
+
+// A tensor, a sequence of such, or nothing (an optional without a value; an optional with one is that value). Cheap to
+// copy: copies share their memory, which nobody changes once it is in a Datum.
+class Datum {
+ public:
+  Datum() = default;
+  Datum(Tensor tensor);  // NOLINT(google-explicit-constructor): a tensor is a datum
+  // `type` is the element type of its tensors, which the elements alone do not tell when there are none.
+  static Datum Sequence(DataType type, std::vector<Datum> elements);
+
+  bool is_none() const { return tensor_ == nullptr && sequence_ == nullptr; }
+  bool is_tensor() const { return tensor_ != nullptr; }
+  bool is_sequence() const { return sequence_ != nullptr; }
+  // Element type of the tensor or of the sequence's tensors; kNone for nothing.
+  DataType type() const { return type_; }
+  const Tensor& tensor() const { return *tensor_; }                  // only when is_tensor()
+  const std::vector<Datum>& sequence() const { return *sequence_; }  // only when is_sequence()
+
+ private:
+  DataType type_ = DataType::kNone;
+  std::shared_ptr<const Tensor> tensor_;
+  std::shared_ptr<const std::vector<Datum>> sequence_;
+};
+
+// "f32[2, 3]", "sequence of 4 f32", "nothing"
+std::string ToString(const Datum& datum);
+
+}  // namespace moka
+
+#endif  // MOKA_DATUM_H_
