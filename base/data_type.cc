@@ -12,10 +12,13 @@ struct Row {
   size_t bytes;
 };
 // In the order of DataType.
-constexpr Row kTypes[] = {{"none", 0}, {"f32", 4}, {"f64", 8}, {"f16", 2},  {"bf16", 2},
-                          {"i8", 1},   {"i16", 2}, {"i32", 4}, {"i64", 8},  {"u8", 1},
-                          {"u16", 2},  {"u32", 4}, {"u64", 8}, {"bool", 1}, {"string", 0}};
-static_assert(sizeof(kTypes) / sizeof(kTypes[0]) == static_cast<size_t>(DataType::kString) + 1);
+constexpr Row kTypes[] = {
+    {"none", 0},     {"f32", 4},        {"f64", 8},    {"f16", 2},        {"bf16", 2},
+    {"i8", 1},       {"i16", 2},        {"i32", 4},    {"i64", 8},        {"u8", 1},
+    {"u16", 2},      {"u32", 4},        {"u64", 8},    {"bool", 1},       {"string", sizeof(void*)},
+    {"f8e4m3fn", 1}, {"f8e4m3fnuz", 1}, {"f8e5m2", 1}, {"f8e5m2fnuz", 1}, {"f8e8m0", 1},
+    {"f4e2m1", 1},   {"i4", 1},         {"u4", 1},     {"i2", 1},         {"u2", 1}};
+static_assert(sizeof(kTypes) / sizeof(kTypes[0]) == kNumDataTypes);
 
 }  // namespace
 

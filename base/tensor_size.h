@@ -8,7 +8,7 @@ namespace moka {
 
 struct TensorSize {
   int64_t elements = 0;
-  int64_t bytes = 0;  // 0 for types without a size (kNone, kString)
+  int64_t bytes = 0;  // 0 for kNone; of the strings' own characters none
 };
 
 // kInvalidArgument for a negative dimension, and where elements or bytes do not fit int64 (a dimension of 0 elsewhere

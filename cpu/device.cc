@@ -48,13 +48,6 @@ struct OpEntry {
   std::vector<Kernel> kernels;
 };
 
-bool ReferenceKnows(const OpCall& call) {
-  const auto known = [](const TensorDesc& desc) {
-    return desc.type != DataType::kF16 && desc.type != DataType::kBF16 && desc.type != DataType::kString;
-  };
-  return std::all_of(call.src.begin(), call.src.end(), known) && std::all_of(call.dst.begin(), call.dst.end(), known);
-}
-
 double Bytes(const OpCall& call) {
   double bytes = 0;
   for (const TensorDesc& desc : call.src) bytes += static_cast<double>(desc.ExtentBytes());
@@ -204,10 +197,6 @@ class CpuDevice final : public Device {
   static void AddReference(const OpEntry& entry, const OpCall& call, Offer* offer) {
     if (entry.schema->reference == nullptr) {
       offer->refusals.push_back({entry.reference_name, "this build or operator has no reference"});
-      return;
-    }
-    if (!ReferenceKnows(call)) {
-      offer->refusals.push_back({entry.reference_name, "a type that references do not compute"});
       return;
     }
     Choice choice;

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/tensor_size.h"
 #include "formats/onnx/reader.h"
+#include "ops/string_tensor.h"
 
 namespace moka {
 namespace {
@@ -173,7 +174,7 @@ Result<Tensor> LoadTensor(const std::string& path) {
   const std::string_view bytes(reinterpret_cast<const char*>(file->data()), file->size());
   Result<HostTensor> tensor = IsNpy(bytes) ? ReadNpy(bytes, file) : ReadTensorProto({bytes, path, file});
   if (!tensor.ok()) return IsNpy(bytes) ? tensor.status().WithContext(path) : tensor.status();
-  MOKA_ASSIGN_OR_RETURN(Tensor copy, Tensor::CopyOf({tensor->desc.type, tensor->desc.shape(), tensor->data}));
+  MOKA_ASSIGN_OR_RETURN(Tensor copy, TensorOf(*tensor));
   if (copy.type() == DataType::kBool) {
     auto* bools = copy.as<uint8_t>();
     std::transform(bools, bools + copy.size(), bools, [](uint8_t x) -> uint8_t { return x != 0; });

@@ -6,6 +6,7 @@
 
 #include "base/platform.h"
 #include "graph/plan_info.h"
+#include "ops/string_tensor.h"
 
 namespace moka {
 namespace {
@@ -21,14 +22,13 @@ bool SameContents(const HostTensor& known, const void* data) {
 }
 
 Result<std::shared_ptr<const HostTensor>> CopyContents(DataType type, const Shape& shape, const void* data) {
-  auto copied = Tensor::CopyOf(ConstTensorView(type, shape, data));
-  if (!copied.ok()) return copied.status();
-  auto owner = std::make_shared<Tensor>(std::move(copied).value());
-  auto tensor = std::make_shared<HostTensor>();
-  tensor->desc = MakeDense(type, shape);
-  tensor->data = owner->data();
-  tensor->owner = std::move(owner);
-  return std::shared_ptr<const HostTensor>(std::move(tensor));
+  MOKA_ASSIGN_OR_RETURN(Tensor copied, Tensor::CopyOf(ConstTensorView(type, shape, data)));
+  return std::make_shared<const HostTensor>(HostTensorOf(std::make_shared<const Tensor>(std::move(copied))));
+}
+
+const void* PointersTo(const std::string* strings, int64_t count, StringPointer* pointers) {
+  for (int64_t i = 0; pointers != nullptr && i < count; ++i) pointers[i] = strings + i;
+  return pointers;
 }
 
 }  // namespace
@@ -329,7 +329,7 @@ Result<std::vector<Tensor>> SessionImpl::Run(const std::vector<std::pair<std::st
   return Run(ordered);
 }
 
-// Kernels need memory aligned to the element: what is not goes through copies.
+// Kernels need memory aligned to the element, and pointers instead of strings: what is not so goes through copies.
 void SessionImpl::AlignCallersMemory(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs) {
   const Plan& plan = entries_.front()->prepared->plan;
   input_data_.resize(inputs.size());
@@ -337,6 +337,11 @@ void SessionImpl::AlignCallersMemory(std::span<const ConstTensorView> inputs, st
   for (size_t i = 0; i < inputs.size(); ++i) {
     const uint64_t bytes = plan.inputs[i].ExtentBytes();
     input_data_[i] = bytes == 0 ? empty_memory : inputs[i].data;
+    if (inputs[i].type == DataType::kString && bytes > 0) {
+      input_data_[i] = PointersTo(static_cast<const std::string*>(inputs[i].data), plan.inputs[i].NumElements(),
+                                  static_cast<StringPointer*>(memory_.Aligned(i, bytes)));
+      continue;
+    }
     if (reinterpret_cast<uintptr_t>(input_data_[i]) % SizeOf(inputs[i].type) == 0) continue;
     void* copy = memory_.Aligned(i, bytes);
     if (copy != nullptr) std::memcpy(copy, inputs[i].data, bytes);
@@ -345,7 +350,8 @@ void SessionImpl::AlignCallersMemory(std::span<const ConstTensorView> inputs, st
   for (size_t i = 0; i < outputs.size(); ++i) {
     const uint64_t bytes = plan.outputs[i].ExtentBytes();
     output_data_[i] = bytes == 0 ? empty_memory : outputs[i].data;
-    if (reinterpret_cast<uintptr_t>(output_data_[i]) % SizeOf(outputs[i].type) == 0) continue;
+    const bool strings = outputs[i].type == DataType::kString && bytes > 0;
+    if (!strings && reinterpret_cast<uintptr_t>(output_data_[i]) % SizeOf(outputs[i].type) == 0) continue;
     output_data_[i] = memory_.Aligned(inputs.size() + i, bytes);
   }
 }
@@ -403,7 +409,14 @@ Status SessionImpl::Execute(std::span<const ConstTensorView> inputs, std::span<c
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     const uint64_t bytes = plan.outputs[i].ExtentBytes();
-    if (bytes > 0 && output_data_[i] != outputs[i].data) std::memcpy(outputs[i].data, output_data_[i], bytes);
+    if (bytes == 0 || output_data_[i] == outputs[i].data) continue;
+    if (outputs[i].type == DataType::kString) {
+      const auto* pointers = static_cast<const StringPointer*>(output_data_[i]);
+      std::transform(pointers, pointers + plan.outputs[i].NumElements(), static_cast<std::string*>(outputs[i].data),
+                     StringAt);
+    } else {
+      std::memcpy(outputs[i].data, output_data_[i], bytes);
+    }
   }
   if (options_.profile) KeepSamples(entry);
   return {};

@@ -23,7 +23,7 @@
 namespace moka {
 
 struct Limits {
-  int channel_alignment = 1;          // MakeDense's argument for padded values on this device: 1 on the CPU, 4 on GPUs
+  int channel_alignment = 1;  // MakeDense's argument for padded values on this device: 1 on the CPU, 4 on GPUs
   // Where channel_alignment is A > 1, kernels load and store whole vectors of A elements. So a view (and a part of a
   // Concat that its producer writes in place) starts at a multiple of A elements of its base, all its strides but the
   // innermost are multiples of A, and along the innermost dimension it ends at a multiple of A or with its base.

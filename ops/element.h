@@ -10,6 +10,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "base/narrow_float.h"
 #include "base/status.h"
 #include "ops/tensor_desc.h"
 
@@ -29,20 +30,29 @@ void StoreRaw(void* data, int64_t offset, T value) {
   std::memcpy(static_cast<std::byte*>(data) + offset * static_cast<int64_t>(sizeof(T)), &value, sizeof(T));
 }
 
-// static_cast without undefined behaviour: a floating value outside To is clamped, NaN becomes 0.
+// static_cast without undefined behaviour: a floating value outside an integer type is clamped, NaN becomes 0 there.
 template <class To, class From>
 To ConvertElement(From value) {
-  if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+  if constexpr (std::is_same_v<To, From>) {
+    return value;
+  } else if constexpr (kIsNarrowFloat<From>) {
+    return ConvertElement<To>(static_cast<float>(value));
+  } else if constexpr (kIsNarrowFloat<To>) {
+    return To(static_cast<double>(value));
+  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
     if (std::isnan(value)) return 0;
     // 2^digits is exact in From, the largest integer itself may not be.
     constexpr From kEnd = static_cast<From>(uint64_t{1} << (std::numeric_limits<To>::digits - 1)) * 2;
     if (value >= kEnd) return std::numeric_limits<To>::max();
     if (value <= static_cast<From>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
+    return static_cast<To>(value);
+  } else {
+    return static_cast<To>(value);
   }
-  return static_cast<To>(value);
 }
 
-// Calls f(T{}) with the C++ type of `type` (uint8_t for bool). Refuses f16, bf16 and strings.
+// Calls f(T{}) with the C++ type of `type` (uint8_t for bool; Half and BFloat16 only convert). Refuses strings and the
+// types narrower than a byte or f16.
 template <class F>
 Status WithElementType(DataType type, F&& f) {
   switch (type) {
@@ -50,6 +60,10 @@ Status WithElementType(DataType type, F&& f) {
       return f(float{});
     case DataType::kF64:
       return f(double{});
+    case DataType::kF16:
+      return f(Half{});
+    case DataType::kBF16:
+      return f(BFloat16{});
     case DataType::kI8:
       return f(int8_t{});
     case DataType::kI16:
@@ -72,12 +86,31 @@ Status WithElementType(DataType type, F&& f) {
   }
 }
 
-// Calls f(Acc{}) with the accumulator that a reference computes `type` in: Float for f32, double for f64, int64_t for
-// integers and bool.
+// Calls f(T{}) with an unsigned integer as large as an element of `type`, for copies: any type, strings too.
+template <class F>
+Status WithStorageType(DataType type, F&& f) {
+  switch (SizeOf(type)) {
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    case 8:
+      return f(uint64_t{});
+    default:
+      return Unsupported("type ", NameOf(type), " has no elements");
+  }
+}
+
+// Calls f(Acc{}) with the accumulator that a reference computes `type` in: Float for f32, f16 and bf16, double for f64,
+// uint64_t for u64, int64_t for other integers and bool.
 template <class Float, class F>
 Status WithAccumulator(DataType type, F&& f) {
   switch (type) {
     case DataType::kF32:
+    case DataType::kF16:
+    case DataType::kBF16:
       return f(Float{});
     case DataType::kF64:
       return f(double{});
@@ -90,16 +123,19 @@ Status WithAccumulator(DataType type, F&& f) {
     case DataType::kU32:
     case DataType::kBool:
       return f(int64_t{});
+    case DataType::kU64:
+      return f(uint64_t{});
     default:
       return Unsupported("type ", NameOf(type), " has no reference");
   }
 }
 
-// The element at `offset` as Acc; 0 for types that WithElementType refuses.
+// The element at `offset` as Acc; 0 for strings.
 template <class Acc>
 Acc Load(const TensorDesc& desc, const void* data, int64_t offset) {
   Acc value{};
   if (desc.type == DataType::kF32) return ConvertElement<Acc>(LoadRaw<float>(data, offset));
+  if (IsNarrow(desc.type)) return ConvertElement<Acc>(LoadNarrow(desc.type, data, offset));
   (void)WithElementType(desc.type, [&](auto element) {
     value = ConvertElement<Acc>(LoadRaw<decltype(element)>(data, offset));
     return Status();
@@ -112,6 +148,7 @@ template <class Acc>
 void Store(const TensorDesc& desc, void* data, int64_t offset, Acc value) {
   if (desc.type == DataType::kF32) return StoreRaw(data, offset, static_cast<float>(value));
   if (desc.type == DataType::kBool) return StoreRaw<uint8_t>(data, offset, value != Acc{} ? 1 : 0);
+  if (IsNarrow(desc.type)) return StoreNarrow(desc.type, data, offset, static_cast<double>(value));
   (void)WithElementType(desc.type, [&](auto element) {
     StoreRaw(data, offset, ConvertElement<decltype(element)>(value));
     return Status();
@@ -152,7 +189,7 @@ void ForEachOffset(const std::array<TensorDesc, N>& descs, F&& f) {
   });
 }
 
-// Copies every element between two layouts of one shape and type. SizeOf(type) bytes each, any type but strings.
+// Copies every element between two layouts of one shape and type, SizeOf(type) bytes each.
 Status CopyElements(const TensorDesc& src_desc, const void* src, const TensorDesc& dst_desc, void* dst);
 
 }  // namespace moka

@@ -209,7 +209,7 @@ struct Operands {
 Status Compute(const ReferenceCall& reference, const Operands& operands, const MicroProgram& program,
                IntegerFunction integer) {
   const DataType type = operands.descs[0].type;
-  if (type != DataType::kF32 && type != DataType::kF64 && integer == nullptr) {
+  if (std::find(kFloatTypes.begin(), kFloatTypes.end(), type) == kFloatTypes.end() && integer == nullptr) {
     return Unsupported(reference.call.op->name, " on ", NameOf(type));
   }
   return WithAccumulator<double>(type, [&](auto accumulator) {
@@ -222,6 +222,10 @@ Status Compute(const ReferenceCall& reference, const Operands& operands, const M
       Acc result;
       if constexpr (std::is_same_v<Acc, double>) {
         result = MicroRun(program, 0, x);
+      } else if constexpr (std::is_same_v<Acc, uint64_t>) {
+        int64_t wrapped[kMaxArity];
+        for (size_t k = 0; k < kMaxArity; ++k) wrapped[k] = static_cast<int64_t>(x[k]);
+        result = static_cast<uint64_t>(integer(wrapped, operands.has));
       } else {
         result = integer(x, operands.has);
       }

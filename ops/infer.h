@@ -26,7 +26,8 @@ Status RequireEqual(InferContext& context, const Dim& a, const Dim& b, std::stri
 Status CheckRank(const InferContext& context, size_t src, int min_rank, int max_rank = kMaxRank);
 Status CheckType(const InferContext& context, size_t src, std::initializer_list<DataType> allowed);
 Status CheckSameType(const InferContext& context, size_t src, size_t other);
-inline constexpr std::initializer_list<DataType> kFloatTypes = {DataType::kF32, DataType::kF64};
+inline constexpr std::initializer_list<DataType> kFloatTypes = {DataType::kF32, DataType::kF64, DataType::kF16,
+                                                                DataType::kBF16};
 inline constexpr std::initializer_list<DataType> kIndexTypes = {DataType::kI32, DataType::kI64};
 
 // An axis of a tensor of this rank, counted from the end when negative.

@@ -95,7 +95,7 @@ A StartOf(ReduceKind kind, DataType type, const Reducer<A>& reducer) {
   if (type == DataType::kBool) return static_cast<A>(max ? 0 : 1);
   (void)WithElementType(type, [&](auto element) {
     using Limits = std::numeric_limits<decltype(element)>;
-    start = static_cast<A>(max ? Limits::lowest() : Limits::max());
+    start = ConvertElement<A>(max ? Limits::lowest() : Limits::max());
     return Status();
   });
   return start;

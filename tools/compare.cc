@@ -2,21 +2,44 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 namespace moka::tools {
 namespace {
 
-template <class T>
+// Of the last place of f16 and narrower floats: two engines may round to neighbours.
+double RelativeStep(DataType type) {
+  switch (type) {
+    case DataType::kF16:
+      return 0x1p-10;
+    case DataType::kBF16:
+      return 0x1p-6;
+    default:
+      return 0;
+  }
+}
+
+bool IsFloat(DataType type) {
+  return type == DataType::kF32 || type == DataType::kF64 || type == DataType::kF16 || type == DataType::kBF16;
+}
+
 std::string FloatDifference(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
-  const T *a = got.as<T>(), *b = want.as<T>();
+  const double relative = std::max(tolerance.relative, RelativeStep(want.type()));
   for (int64_t i = 0; i < want.size(); i++) {
-    const double x = a[i], y = b[i];
+    const double x = got.NumberAt(i), y = want.NumberAt(i);
     if (x == y || (std::isnan(x) && std::isnan(y))) continue;
-    if (std::abs(x - y) <= tolerance.absolute + tolerance.relative * std::abs(y)) continue;
+    if (std::abs(x - y) <= tolerance.absolute + relative * std::abs(y)) continue;
     return fmt::format("element {} is {:.9g}, expected {:.9g}", i, x, y);
   }
+  return "";
+}
+
+std::string StringDifference(const Tensor& got, const Tensor& want) {
+  const auto *a = got.as<std::string>(), *b = want.as<std::string>();
+  for (int64_t i = 0; i < want.size(); i++)
+    if (a[i] != b[i]) return fmt::format("element {} is '{}', expected '{}'", i, a[i], b[i]);
   return "";
 }
 
@@ -24,7 +47,8 @@ std::string ByteDifference(const Tensor& got, const Tensor& want) {
   const size_t size = SizeOf(want.type());
   const auto *a = static_cast<const char*>(got.data()), *b = static_cast<const char*>(want.data());
   for (int64_t i = 0; i < want.size(); i++)
-    if (std::memcmp(a + i * size, b + i * size, size) != 0) return fmt::format("element {} differs", i);
+    if (std::memcmp(a + i * size, b + i * size, size) != 0)
+      return fmt::format("element {} is {}, expected {}", i, got.NumberAt(i), want.NumberAt(i));
   return "";
 }
 
@@ -34,8 +58,8 @@ std::string Difference(const Tensor& got, const Tensor& want, const Tolerance& t
   if (got.type() != want.type()) return fmt::format("type {}, expected {}", NameOf(got.type()), NameOf(want.type()));
   if (got.shape() != want.shape())
     return fmt::format("shape {}, expected {}", ToString(got.shape()), ToString(want.shape()));
-  if (want.type() == DataType::kF32) return FloatDifference<float>(got, want, tolerance);
-  if (want.type() == DataType::kF64) return FloatDifference<double>(got, want, tolerance);
+  if (want.type() == DataType::kString) return StringDifference(got, want);
+  if (IsFloat(want.type())) return FloatDifference(got, want, tolerance);
   return ByteDifference(got, want);
 }
 

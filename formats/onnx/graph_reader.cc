@@ -324,9 +324,11 @@ Status GraphReader::MakeConstant(OnnxNode& node) {
     tensor = MakeTensor(DataType::kF32, length(*fs), fs->empty() ? static_cast<const void*>(&kNothing) : fs->data());
   } else if (const auto* is = std::get_if<std::vector<int64_t>>(&value); is != nullptr && name == "value_ints") {
     tensor = MakeTensor(DataType::kI64, length(*is), is->empty() ? &kNothing : is->data());
-  } else if (name == "value_string" || name == "value_strings") {
-    refused_.emplace(node.dst[0], Unsupported(DescribeNode(node), ": tensors of type STRING"));
-    return Status();
+  } else if (const auto* text = std::get_if<std::string>(&value); text != nullptr && name == "value_string") {
+    tensor = MakeTensor(DataType::kString, {}, text);
+  } else if (const auto* list = std::get_if<std::vector<std::string>>(&value);
+             list != nullptr && name == "value_strings") {
+    tensor = MakeTensor(DataType::kString, length(*list), list->data());
   }
   if (!tensor.has_value()) return InvalidModel("attribute '", name, "' is none that Constant has, or of another type");
   MOKA_RETURN_IF_ERROR(tensor->status());

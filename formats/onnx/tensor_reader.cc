@@ -12,6 +12,7 @@
 #include "formats/onnx/fields.h"
 #include "formats/onnx/types.h"
 #include "formats/onnx/wire.h"
+#include "ops/string_tensor.h"
 
 namespace moka::onnx {
 namespace {
@@ -72,6 +73,7 @@ struct TensorProto {
   bool has_raw = false;
   std::string_view raw;
   std::array<TypedData, kNumTypedFields> typed;
+  std::vector<std::string_view> strings;
   bool external = false;
   ExternalLocation where;
 };
@@ -142,6 +144,9 @@ Status ParseTensor(std::string_view bytes, TensorProto* tensor, std::string_view
         tensor->raw = fields.Bytes();
         tensor->has_raw = true;
         break;
+      case TensorFields::kStringData:
+        tensor->strings.push_back(fields.Bytes());
+        break;
       case TensorFields::kSegment:
         return Unsupported("tensors in segments");
       case TensorFields::kExternalData:
@@ -182,6 +187,11 @@ bool StoreInt(DataType type, int64_t number, void* dst, int64_t i) {
       return true;
     case DataType::kI8:
     case DataType::kU8:
+    case DataType::kF8E4M3FN:  // the code, as below
+    case DataType::kF8E4M3FNUZ:
+    case DataType::kF8E5M2:
+    case DataType::kF8E5M2FNUZ:
+    case DataType::kF8E8M0:
       return StoreNumber<uint8_t>(number, dst, i);
     case DataType::kI16:
     case DataType::kU16:
@@ -238,8 +248,64 @@ Result<HostTensor> DecodeTyped(std::string_view bytes, const TypedField& typed, 
       fields.Skip();
     }
   }
-  auto owner = std::make_shared<const Tensor>(std::move(tensor));
-  return HostTensor{MakeDense(type, shape), owner->data(), owner};
+  return HostTensorOf(std::make_shared<const Tensor>(std::move(tensor)));
+}
+
+// ---- Elements of less than a byte ---------------------------------------------------------------------------------
+
+// Bits of an element in a file; 8 for types of a byte and more.
+int BitsInFile(DataType type) {
+  switch (type) {
+    case DataType::kI4:
+    case DataType::kU4:
+    case DataType::kF4E2M1:
+      return 4;
+    case DataType::kI2:
+    case DataType::kU2:
+      return 2;
+    default:
+      return 8;
+  }
+}
+
+// Files hold several elements in a byte, the first in its low bits.
+Result<HostTensor> Unpack(std::string_view packed, DataType type, const Shape& shape, int64_t elements) {
+  const int bits = BitsInFile(type), per_byte = 8 / bits;
+  const int64_t bytes = (elements + per_byte - 1) / per_byte;
+  if (static_cast<int64_t>(packed.size()) != bytes) {
+    return InvalidModel("the elements take ", packed.size(), " bytes, the shape ", NameOf(type), ToString(shape),
+                        " needs ", bytes);
+  }
+  MOKA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(type, shape));
+  const bool is_signed = type == DataType::kI4 || type == DataType::kI2;
+  for (int64_t i = 0; i < elements; ++i) {
+    const auto byte = static_cast<uint8_t>(packed[static_cast<size_t>(i / per_byte)]);
+    const int shift = static_cast<int>(i % per_byte) * bits;
+    const auto top = static_cast<uint8_t>(byte << (8 - bits - shift));
+    tensor.as<uint8_t>()[i] = is_signed ? static_cast<uint8_t>(static_cast<int8_t>(top) >> (8 - bits))
+                                        : static_cast<uint8_t>(top >> (8 - bits));
+  }
+  return HostTensorOf(std::make_shared<const Tensor>(std::move(tensor)));
+}
+
+Result<HostTensor> TakePacked(std::string_view bytes, const TensorProto& proto, DataType type, const TensorSize& size) {
+  if (proto.external) return Unsupported("external data of type ", NameOf(type));
+  const TypedData& data = proto.typed[static_cast<size_t>(IndexOfTyped(TensorFields::kInt32Data))];
+  if (data.count == 0) return Unpack(proto.raw, type, proto.dims, size.elements);
+  MOKA_ASSIGN_OR_RETURN(const HostTensor codes, DecodeTyped(bytes, kTypedFields[IndexOfTyped(TensorFields::kInt32Data)],
+                                                            DataType::kU8, {data.count}));
+  return Unpack({static_cast<const char*>(codes.data), static_cast<size_t>(data.count)}, type, proto.dims,
+                size.elements);
+}
+
+Result<HostTensor> TakeStrings(const TensorProto& proto, const TensorSize& size) {
+  if (static_cast<int64_t>(proto.strings.size()) != size.elements) {
+    return InvalidModel("string_data has ", proto.strings.size(), " elements, the shape ", ToString(proto.dims),
+                        " needs ", size.elements);
+  }
+  MOKA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(DataType::kString, proto.dims));
+  std::copy(proto.strings.begin(), proto.strings.end(), tensor.as<std::string>());
+  return HostTensorOf(std::make_shared<const Tensor>(std::move(tensor)));
 }
 
 // ---- Elements as bytes --------------------------------------------------------------------------------------------
@@ -252,8 +318,7 @@ Result<HostTensor> Normalized(HostTensor tensor) {
   if (std::all_of(src, src + n, [](uint8_t x) { return x <= 1; })) return tensor;
   MOKA_ASSIGN_OR_RETURN(Tensor copy, Tensor::Create(DataType::kBool, tensor.desc.shape()));
   std::transform(src, src + n, copy.as<uint8_t>(), [](uint8_t x) -> uint8_t { return x != 0; });
-  auto owner = std::make_shared<const Tensor>(std::move(copy));
-  return HostTensor{tensor.desc, owner->data(), owner};
+  return HostTensorOf(std::make_shared<const Tensor>(std::move(copy)));
 }
 
 Status CheckBytes(const char* field, uint64_t got, const TensorSize& size, DataType type, const Shape& shape) {
@@ -311,14 +376,15 @@ Result<HostTensor> ReadTensor(std::string_view bytes, ReadContext& context, std:
       return InvalidModel("shape ", ToString(proto.dims), " has ", size->bytes, " bytes, the limit is ",
                           context.options.max_tensor_bytes);
     }
+    if (type == DataType::kString) return TakeStrings(proto, *size);
+    if (BitsInFile(type) < 8) return TakePacked(bytes, proto, type, *size);
     return TakeData(bytes, proto, type, *size, context);
   });
 }
 
 Result<HostTensor> MakeTensor(DataType type, const Shape& shape, const void* data) {
   MOKA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::CopyOf({type, shape, data}));
-  auto owner = std::make_shared<const Tensor>(std::move(tensor));
-  return HostTensor{MakeDense(type, shape), owner->data(), owner};
+  return HostTensorOf(std::make_shared<const Tensor>(std::move(tensor)));
 }
 
 }  // namespace moka::onnx

@@ -10,7 +10,7 @@ namespace moka::onnx {
 
 // The tensor; its name, a view of `bytes`, goes to *name as soon as it is known (also when reading fails later).
 // Little-endian raw data and packed float data are used where they lie; other forms are decoded. Types without a
-// DataType and strings are kUnsupported.
+// DataType are kUnsupported.
 Result<HostTensor> ReadTensor(std::string_view bytes, ReadContext& context, std::string_view* name);
 
 // A constant of its own memory.

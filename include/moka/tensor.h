@@ -28,10 +28,23 @@ enum class DataType : uint8_t {
   kU32,
   kU64,
   kBool,    // one byte, 0 or 1
-  kString,  // known to the reader, computed by no kernel yet
+  kString,  // std::string in tensors
+  // Narrower ones; one byte an element in memory. Integers are sign-extended, floats are their code.
+  kF8E4M3FN,
+  kF8E4M3FNUZ,
+  kF8E5M2,
+  kF8E5M2FNUZ,
+  kF8E8M0,
+  kF4E2M1,
+  kI4,
+  kU4,
+  kI2,
+  kU2,
 };
+inline constexpr int kNumDataTypes = static_cast<int>(DataType::kU2) + 1;
 
-// Bytes of one element; 0 for kNone and kString.
+// Bytes of one element in a plan; 0 for kNone. A Tensor has the same, but for kString: there it holds std::string, in a
+// plan pointers to them.
 size_t SizeOf(DataType type);
 // "f32", "i64", "bool" ...
 const char* NameOf(DataType type);
@@ -61,18 +74,21 @@ struct ConstTensorView {
 class Tensor {
  public:
   Tensor() = default;
-  // Zero-filled. Fails when a dimension is negative, the size overflows, or memory is short.
+  // Zero-filled (strings: empty). Fails when a dimension is negative, the size overflows, or memory is short.
   static Result<Tensor> Create(DataType type, Shape shape);
-  // Copies `data`, which must hold the bytes of the shape.
+  // Copies `data`, which must hold the elements of the shape.
   static Result<Tensor> CopyOf(ConstTensorView view);
 
   DataType type() const { return type_; }
   const Shape& shape() const { return shape_; }
   int64_t size() const { return size_; }  // elements
-  size_t bytes() const { return static_cast<size_t>(size_) * SizeOf(type_); }
+  size_t bytes() const {
+    return static_cast<size_t>(size_) * (type_ == DataType::kString ? sizeof(std::string) : SizeOf(type_));
+  }
   void* data() { return data_.get(); }
   const void* data() const { return data_.get(); }
-  // T must be the C++ type of type(): float for kF32, int64_t for kI64, uint8_t for kBool ...
+  // T must be the C++ type of type(): float for kF32, int64_t for kI64, uint8_t for kBool, std::string for
+  // kString ...
   template <class T>
   T* as() {
     return static_cast<T*>(data());
@@ -81,6 +97,8 @@ class Tensor {
   const T* as() const {
     return static_cast<const T*>(data());
   }
+  // Element i of a number or bool as a double; 0 for strings.
+  double NumberAt(int64_t i) const;
   TensorView view() { return {type_, shape_, data()}; }
   ConstTensorView view() const { return {type_, shape_, data()}; }
 
