@@ -67,6 +67,7 @@ std::shared_ptr<const HostTensor> KnownContents(const Value& value) {
 Result<std::vector<std::shared_ptr<const HostTensor>>> EvaluateNode(
     const Graph& graph, const Node& node, std::span<const std::shared_ptr<const HostTensor>> src,
     EvaluationBudget* budget) {
+  if (Varies(*node.op, node.attrs)) return Unsupported("results differ from run to run");
   std::vector<TensorDesc> src_descs, dst_descs;
   std::vector<const void*> src_data;
   std::vector<const HostTensor*> constants;

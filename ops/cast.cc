@@ -1,31 +1,23 @@
-#include <iterator>
-
 #include "ops/element.h"
 #include "ops/op.h"
+#include "ops/params.h"
 #include "ops/reference.h"
 
 namespace moka {
 namespace {
 
-// By the number that the standard gives a type (attribute "to").
-constexpr DataType kTypes[] = {DataType::kNone, DataType::kF32, DataType::kU8,  DataType::kI8,     DataType::kU16,
-                               DataType::kI16,  DataType::kI32, DataType::kI64, DataType::kString, DataType::kBool,
-                               DataType::kF16,  DataType::kF64, DataType::kU32, DataType::kU64,    DataType::kNone,
-                               DataType::kNone, DataType::kBF16};
-
 bool IsInteger(DataType type) { return type == DataType::kI32 || type == DataType::kI64; }
 
 Status InferCast(InferContext& context) {
-  MOKA_ASSIGN_OR_RETURN(const int64_t to, context.attrs->Int("to", 0));
-  if (to < 0 || to >= static_cast<int64_t>(std::size(kTypes)) || kTypes[to] == DataType::kNone) {
-    return InvalidModel("attribute 'to' is ", to, ", which is no type");
-  }
+  DataType to = DataType::kNone;
+  MOKA_RETURN_IF_ERROR(ReadType(*context.attrs, "to", DataType::kNone, &to));
+  if (to == DataType::kNone) return InvalidModel("attribute 'to' is missing");
   const SymbolicTensor& src = *context.src[0];
   SymbolicTensor& dst = context.dst[0];
-  for (const DataType type : {src.type, kTypes[to]}) {
+  for (const DataType type : {src.type, to}) {
     MOKA_RETURN_IF_ERROR(WithElementType(type, [](auto) { return Status(); }));
   }
-  dst.type = kTypes[to];
+  dst.type = to;
   dst.dims = src.dims;
   const bool from_integer = IsInteger(src.type) || src.type == DataType::kBool;
   if (src.elements && from_integer && IsInteger(dst.type)) dst.elements = src.elements;

@@ -147,10 +147,15 @@ struct OpSchema {
   bool (*view)(const OpCall&, int dst_index, TensorDesc* dst, int64_t* offset) = nullptr;
   // Elementwise operators on f32: appends the operator's instructions. Null: not elementwise. See ops/micro_builder.h.
   bool (*lower)(const OpCall&, MicroBuilder&) = nullptr;
+  // Whether results differ from run to run (random numbers without a seed): then nothing is computed when the model is
+  // loaded, and equal nodes stay apart. Null: never.
+  bool (*varies)(const Attributes&) = nullptr;
   // Operators that no plan can hold (HostCall) have this instead of infer, reference and the rest.
   Status (*execute)(HostCall&) = nullptr;
   float tolerance = 1e-5f;  // of an f32 kernel: |got - oracle| <= tolerance * (1 + |oracle|), before growth with K
 };
+
+inline bool Varies(const OpSchema& op, const Attributes& attrs) { return op.varies != nullptr && op.varies(attrs); }
 
 const OpSchema* FindOp(std::string_view domain, std::string_view name);  // null when unknown
 std::span<const OpSchema* const> AllOps();

@@ -1,5 +1,7 @@
 #include "ops/params.h"
 
+#include <iterator>
+
 #include "ops/element.h"
 #include "ops/infer.h"
 
@@ -26,6 +28,12 @@ Status Fill(std::span<const int64_t> values, std::string_view name, IntList* lis
   list->present = true;
   return Status();
 }
+
+// By the number that the standard gives a type (TensorProto.DataType).
+constexpr DataType kTypes[] = {DataType::kNone, DataType::kF32, DataType::kU8,  DataType::kI8,     DataType::kU16,
+                               DataType::kI16,  DataType::kI32, DataType::kI64, DataType::kString, DataType::kBool,
+                               DataType::kF16,  DataType::kF64, DataType::kU32, DataType::kU64,    DataType::kNone,
+                               DataType::kNone, DataType::kBF16};
 
 int64_t IntAt(const HostTensor& tensor, int64_t i) { return Load<int64_t>(tensor.desc, tensor.data, i); }
 
@@ -63,6 +71,17 @@ Status ReadString(const Attributes& attrs, std::string_view name, std::string_vi
   const auto* text = std::get_if<std::string>(found);
   if (text == nullptr) return InvalidModel("attribute '", name, "' is not a string");
   *value = *text;
+  return Status();
+}
+
+Status ReadType(const Attributes& attrs, std::string_view name, DataType fallback, DataType* type) {
+  *type = fallback;
+  if (!attrs.Has(name)) return Status();
+  int64_t number = 0;
+  MOKA_RETURN_IF_ERROR(ReadInt(attrs, name, 0, &number));
+  const bool known = number > 0 && number < static_cast<int64_t>(std::size(kTypes));
+  *type = known ? kTypes[number] : DataType::kNone;
+  if (*type == DataType::kNone) return InvalidModel("attribute '", name, "' is ", number, ", which is no type");
   return Status();
 }
 

@@ -32,6 +32,9 @@ Status ReadFlag(const Attributes& attrs, std::string_view name, bool fallback, b
 Status ReadFloat(const Attributes& attrs, std::string_view name, float fallback, float* value);
 Status ReadString(const Attributes& attrs, std::string_view name, std::string_view fallback, std::string_view* value);
 
+// An element type by the standard's number (TensorProto.DataType); absent: `fallback`.
+Status ReadType(const Attributes& attrs, std::string_view name, DataType fallback, DataType* type);
+
 // Source `i`, an integer tensor of rank 0 or 1 with known contents. An absent source is !present; unknown contents are
 // refused. `operand` names the source in messages ("axes").
 Status ReadInts(const OpCall& call, int i, std::string_view operand, IntList* list);

@@ -27,8 +27,9 @@ bool SameAttributes(const Attributes& a, const Attributes& b) {
 }
 
 bool SameNode(const Node& a, const Node& b) {
-  return a.op == b.op && a.src == b.src && a.dst.size() == b.dst.size() && a.program_begin == b.program_begin &&
-         std::memcmp(&a.program, &b.program, sizeof(MicroProgram)) == 0 && SameAttributes(a.attrs, b.attrs);
+  return a.op == b.op && !Varies(*a.op, a.attrs) && a.src == b.src && a.dst.size() == b.dst.size() &&
+         a.program_begin == b.program_begin && std::memcmp(&a.program, &b.program, sizeof(MicroProgram)) == 0 &&
+         SameAttributes(a.attrs, b.attrs);
 }
 
 size_t HashOf(const Node& node) {
