@@ -21,6 +21,7 @@ namespace moka::cpu {
 
 struct TileTable;       // cpu/tile.h
 struct DepthwiseTable;  // cpu/depthwise.h
+struct RecurrentTable;  // cpu/recurrent.h
 struct VectorTable;     // cpu/vector.h
 
 // The Highway functions of one target. Everything else in cpu/ is plain code over these tables.
@@ -28,6 +29,7 @@ struct Simd {
   const char* target = nullptr;  // "AVX3"; null: this machine has no target that was compiled
   const TileTable* tile = nullptr;
   const DepthwiseTable* depthwise = nullptr;
+  const RecurrentTable* recurrent = nullptr;
   const VectorTable* vector = nullptr;
   RunMicroFn run_micro = nullptr;
   MultiplyAddsFn multiply_adds = nullptr;
@@ -103,6 +105,7 @@ std::span<const KernelRow> BatchNormRows();
 std::span<const KernelRow> CopyRows();
 std::span<const KernelRow> PadRows();
 std::span<const KernelRow> GatherRows();
+std::span<const KernelRow> RecurrentRows();
 
 // Formats of packs that kernels name in Choice::packs.
 struct PackFormat {

@@ -7,6 +7,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "cpu/depthwise.h"
+#include "cpu/recurrent.h"
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
 #include "cpu/vector.h"
@@ -55,6 +56,7 @@ Simd ChosenSimd() {
   simd.target = HWY_DYNAMIC_DISPATCH(GetTargetName)();
   simd.tile = ChosenTileTable();
   simd.depthwise = ChosenDepthwiseTable();
+  simd.recurrent = ChosenRecurrentTable();
   simd.vector = ChosenVectorTable();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();

@@ -1,0 +1,32 @@
+// What LSTM, GRU and RNN do with the gates of one row in one step, in one table per SIMD target.
+#ifndef MOKA_CPU_RECURRENT_H_
+#define MOKA_CPU_RECURRENT_H_
+
+#include <cstdint>
+
+#include "ops/recurrent.h"
+
+namespace moka::cpu {
+
+struct RecurrentCell {
+  GateActivation f, g, h;
+  float clip;  // of what goes into activations; infinity: none
+  bool input_forget;
+};
+
+struct RecurrentTable {
+  // gates: i o f c, n floats each. c and h are replaced. peephole: i o f, n floats each, or null.
+  void (*lstm)(const RecurrentCell& cell, const float* gates, const float* peephole, float* c, float* h, int64_t n);
+  // dst = f(gate) * factor [+ addend]. addend may be null, dst may be addend.
+  void (*gru_reset)(const RecurrentCell& cell, const float* gate, const float* factor, const float* addend, float* dst,
+                    int64_t n);
+  // h = (1 - f(update)) * g(candidate) + f(update) * h.
+  void (*gru)(const RecurrentCell& cell, const float* update, const float* candidate, float* h, int64_t n);
+  // h = f(gate).
+  void (*rnn)(const RecurrentCell& cell, const float* gate, float* h, int64_t n);
+};
+const RecurrentTable* ChosenRecurrentTable();  // null where no target was compiled
+
+}  // namespace moka::cpu
+
+#endif  // MOKA_CPU_RECURRENT_H_
