@@ -30,10 +30,13 @@ Status Fill(std::span<const int64_t> values, std::string_view name, IntList* lis
 }
 
 // By the number that the standard gives a type (TensorProto.DataType).
-constexpr DataType kTypes[] = {DataType::kNone, DataType::kF32, DataType::kU8,  DataType::kI8,     DataType::kU16,
-                               DataType::kI16,  DataType::kI32, DataType::kI64, DataType::kString, DataType::kBool,
-                               DataType::kF16,  DataType::kF64, DataType::kU32, DataType::kU64,    DataType::kNone,
-                               DataType::kNone, DataType::kBF16};
+constexpr DataType kTypes[] = {DataType::kNone,       DataType::kF32,      DataType::kU8,         DataType::kI8,
+                               DataType::kU16,        DataType::kI16,      DataType::kI32,        DataType::kI64,
+                               DataType::kString,     DataType::kBool,     DataType::kF16,        DataType::kF64,
+                               DataType::kU32,        DataType::kU64,      DataType::kNone,       DataType::kNone,
+                               DataType::kBF16,       DataType::kF8E4M3FN, DataType::kF8E4M3FNUZ, DataType::kF8E5M2,
+                               DataType::kF8E5M2FNUZ, DataType::kU4,       DataType::kI4,         DataType::kF4E2M1,
+                               DataType::kF8E8M0,     DataType::kU2,       DataType::kI2};
 
 int64_t IntAt(const HostTensor& tensor, int64_t i) { return Load<int64_t>(tensor.desc, tensor.data, i); }
 
