@@ -5,16 +5,13 @@
 
 #include "base/status.h"
 #include "ops/element.h"
+#include "ops/indexing.h"
 #include "ops/infer.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
 namespace moka {
 namespace {
-
-Status OutOfRange(int64_t element, int64_t value, int64_t size) {
-  return InvalidArgument("src 1 (indices): element ", element, " is ", value, ", expected ", -size, " to ", size - 1);
-}
 
 // Checks indices that are known already, and picks the elements of a short list.
 Status UseKnownIndices(InferContext& ctx, size_t axis) {
@@ -27,7 +24,7 @@ Status UseKnownIndices(InferContext& ctx, size_t axis) {
     const Dim& index = (*indices)[i];
     all_known = all_known && index.is_constant();
     if (index.is_constant() && (index.constant() < -n || index.constant() >= n)) {
-      return OutOfRange(static_cast<int64_t>(i), index.constant(), n);
+      return IndexOutOfRange(1, static_cast<int64_t>(i), index.constant(), n);
     }
   }
   const std::optional<std::vector<Dim>> elements = KnownElements(*ctx.src[0]);
@@ -89,7 +86,7 @@ Status GatherReference(const ReferenceCall& reference) {
     if (!status.ok()) return;
     const int64_t value = Load<int64_t>(indices, reference.src[1], OffsetOf(indices, at));
     if (value < -n || value >= n) {
-      status = OutOfRange(element, value, n);
+      status = IndexOutOfRange(1, element, value, n);
       return;
     }
     int64_t dst_at = 0;

@@ -17,6 +17,8 @@ struct PadParams {
   double value = 0;
 
   static Result<PadParams> From(const OpCall& call);
+  // Of CenterCropPad: zeros, or negative widths, on both sides.
+  static PadParams Centered(const TensorDesc& src, const TensorDesc& dst);
   // The coordinate of the source that result coordinate `i` of dimension `d` (size n) copies; -1: the constant.
   int64_t Source(int d, int64_t i, int64_t n) const;
 };

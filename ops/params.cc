@@ -88,6 +88,18 @@ Status ReadType(const Attributes& attrs, std::string_view name, DataType fallbac
   return Status();
 }
 
+Status ReadChoice(const Attributes& attrs, std::string_view name, std::span<const std::string_view> names,
+                  int64_t* index) {
+  std::string_view text;
+  MOKA_RETURN_IF_ERROR(ReadString(attrs, name, names[0], &text));
+  for (*index = 0; *index < static_cast<int64_t>(names.size()); ++*index) {
+    if (names[static_cast<size_t>(*index)] == text) return Status();
+  }
+  std::string expected;
+  for (const std::string_view known : names) expected += StrCat(expected.empty() ? "" : ", ", known);
+  return InvalidModel("attribute '", name, "' is '", text, "', expected one of ", expected);
+}
+
 Status ReadInts(const OpCall& call, int i, std::string_view operand, IntList* list) {
   if (!call.has_src(i)) return Status();
   const size_t index = static_cast<size_t>(i);

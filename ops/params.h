@@ -35,6 +35,17 @@ Status ReadString(const Attributes& attrs, std::string_view name, std::string_vi
 // An element type by the standard's number (TensorProto.DataType); absent: `fallback`.
 Status ReadType(const Attributes& attrs, std::string_view name, DataType fallback, DataType* type);
 
+Status ReadChoice(const Attributes& attrs, std::string_view name, std::span<const std::string_view> names,
+                  int64_t* index);
+// A string attribute that names one of the enumerators 0, 1, ...; absent it is the first.
+template <class Enum, size_t N>
+Status ReadEnum(const Attributes& attrs, std::string_view name, const std::string_view (&names)[N], Enum* value) {
+  int64_t index = 0;
+  MOKA_RETURN_IF_ERROR(ReadChoice(attrs, name, names, &index));
+  *value = static_cast<Enum>(index);
+  return Status();
+}
+
 // Source `i`, an integer tensor of rank 0 or 1 with known contents. An absent source is !present; unknown contents are
 // refused. `operand` names the source in messages ("axes").
 Status ReadInts(const OpCall& call, int i, std::string_view operand, IntList* list);

@@ -1,0 +1,57 @@
+// GatherElements, GatherND, ScatterElements, ScatterND: what their references and kernels share.
+#ifndef MOKA_OPS_INDEXING_H_
+#define MOKA_OPS_INDEXING_H_
+
+#include "ops/accumulate.h"
+#include "ops/element.h"
+#include "ops/op.h"
+
+namespace moka {
+
+// Of an index that is not in [-size, size).
+Status IndexOutOfRange(int src, int64_t element, int64_t value, int64_t size);
+
+// The dimension along which indices count; all others of indices (and updates) lie inside those of data.
+struct AlongAxisParams {
+  int axis = 0;
+
+  static Result<AlongAxisParams> From(const Attributes& attrs, int rank);
+  // With the shapes checked.
+  static Result<AlongAxisParams> From(const OpCall& call);
+};
+
+// The last dimension of indices holds `depth` coordinates, of the dimensions of data behind `batch_dims`.
+struct TupleParams {
+  int batch_dims = 0, depth = 0;
+
+  static Result<TupleParams> From(const OpCall& call);
+  // The element offset in data (or the destination) of the tuple that starts at `offset` of the indices, without its
+  // batch dimensions. `element` counts tuples, for the message.
+  Status Offset(const TensorDesc& indices, const void* data, int64_t offset, const TensorDesc& target, int64_t element,
+                int64_t* result) const;
+};
+
+enum class ScatterReduction : uint8_t { kNone, kAdd, kMul, kMax, kMin };
+Result<ScatterReduction> ReadScatterReduction(const Attributes& attrs);
+
+// NaN in any operand of the largest and the smallest is the result.
+template <class A>
+A ScatterReduce(ScatterReduction reduction, A old, A update) {
+  switch (reduction) {
+    case ScatterReduction::kNone:
+      return update;
+    case ScatterReduction::kAdd:
+      return WrappingAdd(old, update);
+    case ScatterReduction::kMul:
+      return WrappingMul(old, update);
+    case ScatterReduction::kMax:
+      return old > update || old != old ? old : update;
+    case ScatterReduction::kMin:
+      return old < update || old != old ? old : update;
+  }
+  return update;
+}
+
+}  // namespace moka
+
+#endif  // MOKA_OPS_INDEXING_H_
