@@ -2,7 +2,7 @@
 // zeros, about its centre; an odd element more goes or comes at the end.
 #include "base/status.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/pad.h"
 #include "ops/params.h"
 #include "ops/reference.h"
@@ -39,7 +39,7 @@ template <class Float>
 Status CenterCropPadReference(const ReferenceCall& reference) {
   const TensorDesc &x = reference.call.src[0], &y = reference.call.dst[0];
   const PadParams pad = PadParams::Centered(x, y);
-  return WithElementBits(x.type, [&](auto bits) {
+  return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);
     ForEachIndex(y, [&](const Index& at) {
       int64_t from = 0;

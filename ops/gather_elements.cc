@@ -2,7 +2,7 @@
 #include "base/status.h"
 #include "ops/indexing.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/reference.h"
 
 namespace moka {
@@ -26,7 +26,7 @@ Status GatherElementsReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const AlongAxisParams params, AlongAxisParams::From(call));
   const size_t axis = static_cast<size_t>(params.axis);
   const int64_t n = x.dims[axis];
-  return WithElementBits(x.type, [&](auto bits) {
+  return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);
     Status status;
     int64_t element = 0;

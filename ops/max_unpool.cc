@@ -3,7 +3,7 @@
 // it.
 #include "base/status.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 #include "ops/window.h"
@@ -64,7 +64,7 @@ Status MaxUnpoolReference(const ReferenceCall& reference) {
     if (whole.dims[d] > y.dims[d]) return InvalidArgument("src 2 (output_shape): dimension ", d, " is ", y.dims[d]);
   }
   const int64_t count = whole.NumElements();
-  return WithElementBits(x.type, [&](auto bits) {
+  return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);
     ForEachIndex(y, [&](const Index& at) { StoreRaw<Bits>(reference.dst[0], OffsetOf(y, at), 0); });
     Status status;

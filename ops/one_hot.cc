@@ -2,7 +2,7 @@
 // where its coordinate is the index (counted from the end when negative), off elsewhere.
 #include "base/status.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
@@ -70,7 +70,7 @@ Status OneHotReference(const ReferenceCall& reference) {
   }
   const size_t at_axis = static_cast<size_t>(axis);
   const int64_t depth = y.dims[at_axis];
-  return WithElementBits(y.type, [&](auto bits) {
+  return WithStorageType(y.type, [&](auto bits) {
     using Bits = decltype(bits);
     const Bits off = LoadRaw<Bits>(reference.src[2], 0), on = LoadRaw<Bits>(reference.src[2], values.strides[0]);
     ForEachIndex(y, [&](const Index& at) {

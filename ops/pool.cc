@@ -1,6 +1,7 @@
 #include "ops/pool.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/status.h"
 #include "ops/accumulate.h"
@@ -45,7 +46,8 @@ Status InferWindow(InferContext& ctx) {
 }
 
 Status InferMaxPool(InferContext& ctx) {
-  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, {DataType::kF32, DataType::kF64, DataType::kI8, DataType::kU8}));
+  MOKA_RETURN_IF_ERROR(CheckType(
+      ctx, 0, {DataType::kF32, DataType::kF64, DataType::kF16, DataType::kBF16, DataType::kI8, DataType::kU8}));
   int64_t order = 0;
   MOKA_RETURN_IF_ERROR(ReadInt(*ctx.attrs, "storage_order", 0, &order));
   if (order != 0 && order != 1) return InvalidModel("attribute 'storage_order' is ", order, ", expected 0 or 1");
@@ -62,6 +64,18 @@ Status InferAveragePool(InferContext& ctx) {
   return InferWindow(ctx);
 }
 
+Status ReadPower(const Attributes& attrs, int64_t* power) {
+  MOKA_RETURN_IF_ERROR(ReadInt(attrs, "p", 2, power));
+  if (*power < 1) return InvalidModel("attribute 'p' is ", *power, ", expected at least 1");
+  return Status();
+}
+
+Status InferLpPool(InferContext& ctx) {
+  int64_t power = 0;
+  MOKA_RETURN_IF_ERROR(ReadPower(*ctx.attrs, &power));
+  return InferAveragePool(ctx);
+}
+
 Status InferGlobalPool(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kFloatTypes));
   MOKA_RETURN_IF_ERROR(CheckImage(ctx));
@@ -70,6 +84,12 @@ Status InferGlobalPool(InferContext& ctx) {
   ctx.dst[0].dims.assign(x.dims.size(), Dim(1));
   std::copy_n(x.dims.begin(), 2, ctx.dst[0].dims.begin());
   return Status();
+}
+
+Status InferGlobalLpPool(InferContext& ctx) {
+  int64_t power = 0;
+  MOKA_RETURN_IF_ERROR(ReadPower(*ctx.attrs, &power));
+  return InferGlobalPool(ctx);
 }
 
 // The part of one window that lies inside the input: along each dimension the first input and the number of taps.
@@ -161,12 +181,31 @@ void AveragePoolLoops(const PoolParams& p, const ReferenceCall& reference) {
   });
 }
 
+template <class Acc>
+void LpPoolLoops(const PoolParams& p, const ReferenceCall& reference) {
+  const TensorDesc &x = reference.call.src[0], &y = reference.call.dst[0];
+  const PoolShape shape(x);
+  const auto power = static_cast<double>(p.power);
+  ForEachIndex(y, [&](const Index& o) {
+    const int64_t base = o[0] * x.strides[0] + o[1] * x.strides[1];
+    double sum = 0;
+    ForEachTap(p, TapsOf(p, o, shape.input), [&](const Position& at) {
+      sum += std::pow(std::abs(Load<double>(x, reference.src[0], base + shape.Offset(at))), power);
+    });
+    Store<Acc>(y, reference.dst[0], OffsetOf(y, o), static_cast<Acc>(std::pow(sum, 1 / power)));
+  });
+}
+
 template <class Float>
 Status PoolReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const PoolParams params, PoolParams::From(reference.call));
   return WithAccumulator<Float>(reference.call.src[0].type, [&](auto accumulator) {
     using Acc = decltype(accumulator);
-    params.max ? MaxPoolLoops<Acc>(params, reference) : AveragePoolLoops<Acc>(params, reference);
+    if (params.power != 0) {
+      LpPoolLoops<Acc>(params, reference);
+    } else {
+      params.max ? MaxPoolLoops<Acc>(params, reference) : AveragePoolLoops<Acc>(params, reference);
+    }
     return Status();
   });
 }
@@ -200,6 +239,7 @@ Result<PoolParams> PoolParams::From(const OpCall& call) {
   const std::string_view name = call.op->name;
   params.max = name.ends_with("MaxPool");
   params.global = name.starts_with("Global");
+  if (name.ends_with("LpPool")) MOKA_RETURN_IF_ERROR(ReadPower(*call.attrs, &params.power));
   if (params.global) {
     params.rank = x.rank - 2;
     std::copy_n(x.dims.begin() + 2, params.rank, params.kernel.begin());
@@ -220,6 +260,16 @@ const OpSchema* MaxPoolSchema() {
 
 const OpSchema* AveragePoolSchema() {
   static constexpr OpSchema kSchema = Schema("AveragePool", 1, InferAveragePool);
+  return &kSchema;
+}
+
+const OpSchema* LpPoolSchema() {
+  static constexpr OpSchema kSchema = Schema("LpPool", 1, InferLpPool);
+  return &kSchema;
+}
+
+const OpSchema* GlobalLpPoolSchema() {
+  static constexpr OpSchema kSchema = Schema("GlobalLpPool", 1, InferGlobalLpPool);
   return &kSchema;
 }
 

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
@@ -422,7 +422,7 @@ void ResizeLoops(const ResizeParams& params, const ReferenceCall& reference) {
 template <class Float>
 Status ResizeNearest(const ResizeParams& params, const ReferenceCall& reference) {
   const TensorDesc &x = reference.call.src[kX], &y = reference.call.dst[0];
-  return WithElementBits(x.type, [&](auto bits) {
+  return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);
     ForEachIndex(y, [&](const Index& at) {
       int64_t from = 0, position = 0;

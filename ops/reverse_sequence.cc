@@ -2,7 +2,7 @@
 // elements along the time dimension change places, the rest stays.
 #include "base/status.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
@@ -45,7 +45,7 @@ Status ReverseSequenceReference(const ReferenceCall& reference) {
       return InvalidArgument("src 1 (sequence_lens): element ", i, " is ", length(i), ", expected 0 to ", x.dims[time]);
     }
   }
-  return WithElementBits(x.type, [&](auto bits) {
+  return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);
     ForEachIndex(y, [&](const Index& at) {
       Index from = at;

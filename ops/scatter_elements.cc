@@ -3,7 +3,7 @@
 #include "base/status.h"
 #include "ops/indexing.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/reference.h"
 
 namespace moka {
@@ -54,7 +54,7 @@ Status ScatterElementsReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const ScatterReduction reduction, ReadScatterReduction(*reference.call.attrs));
   MOKA_RETURN_IF_ERROR(CopyElements(reference.call.src[0], reference.src[0], y, reference.dst[0]));
   if (reduction == ScatterReduction::kNone) {
-    return WithElementBits(y.type, [&](auto bits) {
+    return WithStorageType(y.type, [&](auto bits) {
       return ForEachUpdate(reference, [&](int64_t to, int64_t from) {
         StoreRaw(reference.dst[0], to, LoadRaw<decltype(bits)>(reference.src[2], from));
       });

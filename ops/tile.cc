@@ -1,7 +1,7 @@
 // Tile: src data, repeats (i64, one per dimension); dst repeats data along every dimension.
 #include "base/status.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/op.h"
 #include "ops/params.h"
 #include "ops/reference.h"
@@ -39,7 +39,7 @@ Status InferTile(InferContext& ctx) {
 template <class Float>
 Status TileReference(const ReferenceCall& reference) {
   const TensorDesc &x = reference.call.src[0], &y = reference.call.dst[0];
-  return WithElementBits(x.type, [&](auto bits) {
+  return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);
     ForEachIndex(y, [&](const Index& at) {
       int64_t from = 0;

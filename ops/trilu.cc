@@ -2,7 +2,7 @@
 
 #include "base/status.h"
 #include "ops/infer.h"
-#include "ops/move.h"
+#include "ops/element.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
@@ -27,7 +27,7 @@ Status TriluReference(const ReferenceCall& reference) {
   const TensorDesc &x = call.src[0], &y = call.dst[0];
   const int64_t k = call.has_src(1) ? LoadRaw<int64_t>(reference.src[1], 0) : 0;
   const size_t row = static_cast<size_t>(x.rank - 2), column = row + 1;
-  return WithElementBits(x.type, [&](auto bits) {
+  return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);
     ForEachIndex(y, [&](const Index& at) {
       int64_t begin = 0, end = 0;

@@ -8,6 +8,7 @@
 
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/types.h"
+#include "formats/onnx/versions_spatial.h"
 
 namespace moka::onnx {
 namespace {
@@ -177,13 +178,17 @@ constexpr Row kRows[] = {
     {"Cast", 6, CastName},
     {"Clip", 11, ClipBounds},
     {"Concat", 4, ConcatAxis},
+    {"DFT", 20, TransformAxis},
     {"Div", 7, BroadcastAxis},
     {"Dropout", kAlways, DropoutIdentity},
     {"Equal", 7, BroadcastAxis},
+    {"GlobalLpPool", 2, PoolPower},
     {"Greater", 7, BroadcastAxis},
+    {"GridSample", 20, GridSampleNames},
     {"Hardmax", 13, SoftmaxMatrix},
     {"Less", 7, BroadcastAxis},
     {"LogSoftmax", 13, SoftmaxMatrix},
+    {"LpPool", 2, PoolPower},
     {"Mul", 7, BroadcastAxis},
     {"Or", 7, BroadcastAxis},
     {"Pad", 11, PadWidths},
@@ -199,13 +204,18 @@ constexpr Row kRows[] = {
     {"ReduceSum", 13, AxesToSource},
     {"ReduceSumSquare", 18, AxesToSource},
     {"Reshape", 5, ReshapeShape},
+    {"Resize", 11, ResizeScales},
+    {"RoiAlign", 16, RoiAlignHalfPixel},
+    {"Scatter", kAlways, ScatterElementsName},
     {"Slice", 10, SliceRanges},
     {"Softmax", 13, SoftmaxMatrix},
     {"Split", 13, SplitSizes},
     {"Split", 18, SplitCount},
     {"Squeeze", 13, AxesToSource},
     {"Sub", 7, BroadcastAxis},
+    {"Tile", 6, TileRepeats},
     {"Unsqueeze", 13, AxesToSource},
+    {"Upsample", kAlways, UpsampleResize},
     {"Xor", 7, BroadcastAxis},
 };
 static_assert(std::is_sorted(std::begin(kRows), std::end(kRows), [](auto& a, auto& b) { return a.op < b.op; }));
@@ -321,6 +331,18 @@ Result<ValueId> Upgrader::AddInts(const OnnxNode& node, const char* suffix, cons
   const Shape shape = {static_cast<int64_t>(values.size())};
   static constexpr int64_t kEmpty = 0;
   MOKA_ASSIGN_OR_RETURN(HostTensor tensor, MakeTensor(DataType::kI64, shape, values.empty() ? &kEmpty : values.data()));
+  return scope_->FreshConstant(StrCat(node.name, ".", suffix), std::move(tensor));
+}
+
+Result<ValueId> Upgrader::AddFloats(const OnnxNode& node, const char* suffix, const std::vector<float>& values) {
+  static constexpr float kEmpty = 0;
+  const Shape shape = {static_cast<int64_t>(values.size())};
+  MOKA_ASSIGN_OR_RETURN(HostTensor tensor, MakeTensor(DataType::kF32, shape, values.empty() ? &kEmpty : values.data()));
+  return scope_->FreshConstant(StrCat(node.name, ".", suffix), std::move(tensor));
+}
+
+Result<ValueId> Upgrader::AddInt(const OnnxNode& node, const char* suffix, int64_t value) {
+  MOKA_ASSIGN_OR_RETURN(HostTensor tensor, MakeTensor(DataType::kI64, {}, &value));
   return scope_->FreshConstant(StrCat(node.name, ".", suffix), std::move(tensor));
 }
 

@@ -35,6 +35,8 @@ class Upgrader {
   DataType TypeOf(ValueId id) const;
   // Adds a constant that belongs to `node`.
   Result<ValueId> AddInts(const OnnxNode& node, const char* suffix, const std::vector<int64_t>& values);
+  Result<ValueId> AddFloats(const OnnxNode& node, const char* suffix, const std::vector<float>& values);
+  Result<ValueId> AddInt(const OnnxNode& node, const char* suffix, int64_t value);  // a scalar
   Result<ValueId> AddScalar(const OnnxNode& node, const char* suffix, DataType type, float value);
   // Adds a node before, or after, the one that is being converted. It has one result, whose new value is returned,
   // or dst.
