@@ -373,7 +373,7 @@ void GraphReader::AddNode(OnnxNode node) {
 
 bool GraphReader::IsKnown(const OnnxNode& node) const {
   if (node.domain == kOwnDomain || model_.functions.count({node.domain, node.op}) > 0) return false;
-  if (node.domain.empty() && (node.op == "Constant" || node.op == "Dropout")) return true;
+  if (node.domain.empty() && (node.op == "Constant" || IsReplaced(node.op))) return true;
   return FindOp(node.domain, node.op) != nullptr;
 }
 

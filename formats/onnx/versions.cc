@@ -265,6 +265,11 @@ bool Contains(const std::string_view (&names)[N], std::string_view name) {
 
 }  // namespace
 
+bool IsReplaced(std::string_view op) {
+  return std::any_of(std::begin(kRows), std::end(kRows),
+                     [&](const Row& row) { return row.op == op && row.until == kAlways; });
+}
+
 Status Upgrader::Upgrade(OnnxNode node, std::vector<OnnxNode>* out) {
   TrackRank(node);
   before_.clear();

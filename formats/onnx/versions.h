@@ -16,6 +16,9 @@ namespace moka::onnx {
 // Opsets of the default domain beyond this one may have changed any operator: models that need them are refused.
 inline constexpr int64_t kNewestOpset = 28;
 
+// Whether the table turns every node of this operator of the default domain into others: it has a name of its own no more.
+bool IsReplaced(std::string_view op);
+
 class Upgrader {
  public:
   // `uses[id]`: how many nodes and graph outputs read the value. `opset` is that of the default domain.

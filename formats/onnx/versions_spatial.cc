@@ -18,6 +18,13 @@ Result<std::vector<float>> UpsampleScales(const Attributes& attrs) {
   return std::vector<float>{1, 1, height, width};
 }
 
+// A mode that got another name.
+void RenameMode(OnnxNode& node, std::string_view before, const char* now) {
+  const AttributeValue* mode = node.attrs.Find("mode");
+  const auto* text = mode == nullptr ? nullptr : std::get_if<std::string>(mode);
+  if (text != nullptr && *text == before) node.attrs.Set("mode", std::string(now));
+}
+
 // The one number of a constant; fails where it is computed.
 Result<int64_t> Number(Upgrader& up, ValueId id, const char* what) {
   const HostTensor* tensor = id == kNoValue ? nullptr : up.scope().graph().value(id).constant.get();
@@ -37,8 +44,7 @@ Status UpsampleResize(Upgrader& up, OnnxNode& node) {
     MOKA_ASSIGN_OR_RETURN(scales, up.AddFloats(node, "scales", values));
   }
   for (const char* name : {"scales", "height_scale", "width_scale"}) node.attrs.Erase(name);
-  MOKA_ASSIGN_OR_RETURN(const std::string mode, node.attrs.String("mode", "nearest"));
-  if (mode == "bilinear") node.attrs.Set("mode", std::string("linear"));  // Upsample-1
+  RenameMode(node, "bilinear", "linear");  // Upsample-1
   node.op = "Resize";
   node.src = {node.src[0], kNoValue, scales};
   SetAsymmetric(node);
@@ -53,9 +59,8 @@ Status ResizeScales(Upgrader&, OnnxNode& node) {
 }
 
 Status GridSampleNames(Upgrader&, OnnxNode& node) {
-  MOKA_ASSIGN_OR_RETURN(const std::string mode, node.attrs.String("mode", "bilinear"));
-  if (mode == "bilinear") node.attrs.Set("mode", std::string("linear"));
-  if (mode == "bicubic") node.attrs.Set("mode", std::string("cubic"));
+  RenameMode(node, "bilinear", "linear");
+  RenameMode(node, "bicubic", "cubic");
   return Status();
 }
 
