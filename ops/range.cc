@@ -43,7 +43,9 @@ Result<Dim> IntLength(InferContext& ctx) {
 }
 
 Status InferRange(InferContext& ctx) {
-  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, {DataType::kF32, DataType::kF64, DataType::kI32, DataType::kI64}));
+  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0,
+                                 {DataType::kF32, DataType::kF64, DataType::kF16, DataType::kBF16, DataType::kI16,
+                                  DataType::kI32, DataType::kI64}));
   for (size_t i = 0; i < 3; ++i) {
     MOKA_RETURN_IF_ERROR(CheckSameType(ctx, i, 0));
     MOKA_RETURN_IF_ERROR(CheckRank(ctx, i, 0, 1));
@@ -52,11 +54,11 @@ Status InferRange(InferContext& ctx) {
     }
   }
   const DataType type = ctx.src[0]->type;
-  const bool is_float = type == DataType::kF32 || type == DataType::kF64;
-  MOKA_ASSIGN_OR_RETURN(const Dim length, is_float ? FloatLength(ctx) : IntLength(ctx));
+  const bool tracked = type == DataType::kI32 || type == DataType::kI64;
+  MOKA_ASSIGN_OR_RETURN(const Dim length, tracked ? IntLength(ctx) : FloatLength(ctx));
   ctx.dst[0].type = type;
   ctx.dst[0].dims = {length};
-  if (is_float || !length.is_constant() || length.constant() > kMaxTrackedElements) return Status();
+  if (!tracked || !length.is_constant() || length.constant() > kMaxTrackedElements) return Status();
   const std::optional<std::vector<Dim>> start = KnownElements(*ctx.src[0]), delta = KnownElements(*ctx.src[2]);
   std::vector<Dim> elements;
   for (int64_t i = 0; i < length.constant(); ++i) elements.push_back((*start)[0] + (*delta)[0] * Dim(i));
