@@ -182,6 +182,15 @@ Result<Tensor> LoadTensor(const std::string& path) {
   return copy;
 }
 
+Result<Datum> LoadDatum(const std::string& path, ValueKind kind) {
+  if (kind == ValueKind::kTensor) {
+    MOKA_ASSIGN_OR_RETURN(Tensor tensor, LoadTensor(path));
+    return Datum(std::move(tensor));
+  }
+  MOKA_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
+  return ReadDatumProto({{reinterpret_cast<const char*>(file->data()), file->size()}, path, file}, kind);
+}
+
 Status SaveNpy(const std::string& path, const ConstTensorView& tensor) {
   Result<std::string> header = NpyHeader(tensor.type, tensor.shape);
   if (!header.ok()) return header.status().WithContext(path);

@@ -31,6 +31,26 @@ ValueId Graph::AddConstant(std::string name, HostTensor tensor) {
   return id;
 }
 
+std::vector<std::string> CapturesOf(const Graph& graph) {
+  std::vector<bool> made(graph.values.size(), false), used(graph.values.size(), false);
+  const auto mark = [](std::vector<bool>& flags, const std::vector<ValueId>& ids) {
+    for (const ValueId id : ids) {
+      if (id != kNoValue) flags[static_cast<size_t>(id)] = true;
+    }
+  };
+  mark(made, graph.inputs);
+  mark(used, graph.outputs);
+  for (const Node& node : graph.nodes) {
+    mark(made, node.dst);
+    mark(used, node.src);
+  }
+  std::vector<std::string> names;
+  for (size_t v = 0; v < graph.values.size(); ++v) {
+    if (used[v] && !made[v] && graph.values[v].constant == nullptr) names.push_back(graph.values[v].name);
+  }
+  return names;
+}
+
 std::string Describe(const Graph& graph, const Node& node) {
   return StrCat(graph.source, graph.source.empty() ? "" : ": ", "node '", node.name, "' (", node.op->name, ")");
 }
@@ -39,7 +59,7 @@ namespace {
 
 Status CheckOperands(const Graph& graph, const Node& node) {
   const OpSchema& op = *node.op;
-  const auto own = node.program_begin > 0 ? static_cast<size_t>(node.program_begin) : node.src.size();
+  const auto own = node.program_begin > 0 ? static_cast<size_t>(node.program_begin) : node.num_own_src();
   const auto check = [&](const char* what, size_t n, int low, int high) -> Status {
     if (n >= static_cast<size_t>(low) && (high < 0 || n <= static_cast<size_t>(high))) return Status();
     return InvalidModel(Describe(graph, node), ": ", n, " ", what, ", expected ", low,
@@ -49,8 +69,8 @@ Status CheckOperands(const Graph& graph, const Node& node) {
   };
   MOKA_RETURN_IF_ERROR(check("inputs", own, op.min_src, op.max_src));
   MOKA_RETURN_IF_ERROR(check("outputs", node.dst.size(), op.min_dst, op.max_dst));
-  // Operators of any number of inputs have no optional ones.
-  const size_t required = op.max_src < 0 ? own : static_cast<size_t>(op.min_src);
+  // Operators of any number of inputs have no optional ones but those that say so (Loop: min_src 0).
+  const size_t required = op.max_src < 0 && op.min_src > 0 ? own : static_cast<size_t>(op.min_src);
   for (size_t i = 0; i < required; ++i) {
     if (node.src[i] == kNoValue) {
       return InvalidModel(Describe(graph, node), ": input ", i, " is required");

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "moka/model.h"
 #include "ops/op.h"
 
 namespace moka {
@@ -23,6 +24,7 @@ struct Value {
   std::shared_ptr<const HostTensor> constant;  // contents, for weights and folded values (tensor.constant points to it)
   Format format = Format::kRowMajor;           // memory order, set by the layout pass
   // What the file declares for inputs and outputs (value_info elsewhere): type, and dims if `declared_rank`.
+  ValueKind declared_kind = ValueKind::kTensor;
   DataType declared_type = DataType::kNone;
   bool declared_rank = false;
   std::vector<Dim> declared_dims;
@@ -36,6 +38,10 @@ struct Node {
   MicroProgram program;            // of moka.Elementwise, or the epilogue; empty otherwise
   int program_begin = -1;          // first source of the program; -1: no program
   std::vector<std::string> fused;  // names of the file's nodes that this one stands for, if more than itself
+  // Values of this graph that the graphs in the attributes use: the last sources, by the names that they have there.
+  std::vector<std::string> captures;
+
+  size_t num_own_src() const { return src.size() - captures.size(); }
 };
 
 struct Graph {
@@ -54,10 +60,13 @@ struct Graph {
   ValueId AddConstant(std::string name, HostTensor tensor);
 };
 
-// A subgraph attribute, kept as read (control flow comes later).
+// A graph in an attribute, kept as read: not sorted, not checked. Values that nothing in it makes come from the graphs
+// around it, by name.
 struct SubgraphAttribute {
   Graph graph;
 };
+// The names of those values, each once, in the order of their ids.
+std::vector<std::string> CapturesOf(const Graph& graph);
 
 // Its contents are expressions over the symbols (and maybe nobody makes it).
 inline bool IsKnownFromShapes(const Value& value) { return value.inferred && value.tensor.elements.has_value(); }

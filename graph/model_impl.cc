@@ -12,6 +12,7 @@ constexpr size_t kMaxSpecializations = 16;
 ValueInfo InfoOf(const Graph& graph, const Value& value) {
   ValueInfo info;
   info.name = value.name;
+  info.kind = value.declared_kind;
   const bool inferred = value.inferred && value.tensor.present();
   info.type = inferred ? value.tensor.type : value.declared_type;
   info.ranked = inferred || value.declared_rank;

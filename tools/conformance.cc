@@ -73,6 +73,12 @@ Result<std::vector<Tensor>> LoadTensors(const fs::path& folder, const std::strin
   }
 }
 
+// Old suites hold bf16 as the bits in u16.
+Result<Tensor> AsDeclared(Tensor tensor, DataType declared) {
+  if (tensor.type() != DataType::kU16 || declared != DataType::kBF16) return tensor;
+  return Tensor::CopyOf({declared, tensor.shape(), tensor.data()});
+}
+
 CaseResult RunDataSet(Session& session, const fs::path& folder, const Tolerance& tolerance) {
   Result<std::vector<Tensor>> inputs = LoadTensors(folder, "input");
   if (!inputs.ok()) return From(inputs.status());

@@ -127,6 +127,8 @@ Result<AttributeValue> MakeValue(AttributeKind kind, AttributeProto& proto, Read
       return AttributeValue(proto.i);
     case AttributeKind::kString:
       return AttributeValue(std::string(proto.bytes));
+    case AttributeKind::kTypeProto:  // the type of an empty optional, which nothing depends on
+      return AttributeValue(std::string(proto.bytes));
     case AttributeKind::kFloats:
       return AttributeValue(std::move(proto.floats));
     case AttributeKind::kInts:
@@ -147,7 +149,6 @@ Result<AttributeValue> MakeValue(AttributeKind kind, AttributeProto& proto, Read
     case AttributeKind::kGraphs:
     case AttributeKind::kSparseTensor:
     case AttributeKind::kSparseTensors:
-    case AttributeKind::kTypeProto:
     case AttributeKind::kTypeProtos:
       return Unsupported("values of kind ", NameOf(kind));
   }

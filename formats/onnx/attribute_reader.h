@@ -15,7 +15,8 @@ using SubgraphReader = std::function<Result<std::shared_ptr<const SubgraphAttrib
 
 // Adds the attribute to *attrs. Its name, a view of `bytes`, goes to *name as soon as it is known. A value of another
 // kind than the stated type, two values, and a second attribute of that name are kInvalidModel; kinds that Attributes
-// cannot hold (lists of tensors and graphs, sparse tensors, types, references of function bodies) kUnsupported.
+// cannot hold (lists of tensors and graphs, sparse tensors, lists of types, references of function bodies)
+// kUnsupported.
 Status ReadAttribute(std::string_view bytes, ReadContext& context, const SubgraphReader& read_subgraph,
                      Attributes* attrs, std::string_view* name);
 

@@ -186,6 +186,7 @@ Status GraphReader::ReadValueInfos(const std::vector<std::string_view>& infos) {
 Status GraphReader::Declare(ValueId id, const DeclaredValue& declared, bool is_input) {
   Value& value = graph_->value(id);
   value.declared_type = declared.type;
+  value.declared_kind = declared.kind;
   value.declared_rank = declared.ranked;
   value.declared_dims.clear();
   for (size_t i = 0; i < declared.dims.size(); ++i) {
@@ -199,7 +200,8 @@ Status GraphReader::Declare(ValueId id, const DeclaredValue& declared, bool is_i
     }
   }
   // Graphs in attributes may leave the types of their inputs to inference.
-  if (is_input && depth_ == 0 && declared.refusal.empty() && declared.type == DataType::kNone) {
+  if (is_input && depth_ == 0 && declared.refusal.empty() && declared.type == DataType::kNone &&
+      declared.kind == ValueKind::kTensor) {
     return InvalidModel("states no element type");
   }
   return Status();
@@ -236,6 +238,11 @@ Status GraphReader::ReadNode(std::string_view bytes, size_t index) {
   uses_.resize(graph_->values.size());
   for (const ValueId src : node.src) {
     if (src != kNoValue) ++uses_[static_cast<size_t>(src)];
+  }
+  for (const std::string& name : node.captures) {
+    const ValueId id = scope_.Use(name);
+    uses_.resize(graph_->values.size());
+    ++uses_[static_cast<size_t>(id)];
   }
   nodes_.push_back(std::move(node));
   return Status();
@@ -287,10 +294,15 @@ Status GraphReader::ParseNode(std::string_view bytes, size_t index, OnnxNode* no
 Status GraphReader::ParseAttributes(const std::vector<std::string_view>& attributes, OnnxNode* node) {
   if (attributes.size() > kMaxAttributes) return InvalidModel("has more than ", kMaxAttributes, " attributes");
   const SubgraphReader read_subgraph =
-      [this](std::string_view bytes) -> Result<std::shared_ptr<const SubgraphAttribute>> {
+      [this, node](std::string_view bytes) -> Result<std::shared_ptr<const SubgraphAttribute>> {
     auto subgraph = std::make_shared<SubgraphAttribute>();
     subgraph->graph.source = graph_->source;
     MOKA_RETURN_IF_ERROR(ReadGraph(bytes, depth_ + 1, model_, &subgraph->graph));
+    for (std::string& name : CapturesOf(subgraph->graph)) {
+      if (std::find(node->captures.begin(), node->captures.end(), name) == node->captures.end()) {
+        node->captures.push_back(std::move(name));
+      }
+    }
     return std::shared_ptr<const SubgraphAttribute>(std::move(subgraph));
   };
   Status unsupported;
@@ -368,6 +380,8 @@ void GraphReader::AddNode(OnnxNode node) {
   added.name = std::move(node.name);
   added.attrs = std::move(node.attrs);
   added.src = std::move(node.src);
+  for (const std::string& name : node.captures) added.src.push_back(scope_.Use(name));
+  added.captures = std::move(node.captures);
   added.dst = std::move(node.dst);
 }
 
@@ -413,7 +427,8 @@ std::string GraphReader::UniqueName(std::string name) {
 }  // namespace
 
 Status ReadGraph(std::string_view bytes, int depth, ModelContext& model, Graph* graph) {
-  if (depth > kMaxGraphDepth) return InvalidModel("graphs are nested more than ", kMaxGraphDepth, " deep");
+  const int most = model.read.options.max_nesting;
+  if (depth > most) return InvalidModel("graphs are nested more than ", most, " deep");
   return Guard([&] { return GraphReader(depth, model, graph).Read(bytes); });
 }
 

@@ -15,7 +15,6 @@
 
 namespace moka::onnx {
 
-inline constexpr int kMaxGraphDepth = 24;
 inline constexpr int kMaxAttributes = 256;  // of one node
 
 // What all graphs of one model share.

@@ -25,6 +25,9 @@ Result<Graph> ReadOnnx(const OnnxSource& source, const ModelOptions& options);
 // One tensor. Its data points into source.bytes where the file stores it raw, else into memory of its own.
 Result<HostTensor> ReadTensorProto(const OnnxSource& source, const ModelOptions& options = {});
 
+// A TensorProto, a SequenceProto or an OptionalProto.
+Result<Datum> ReadDatumProto(const OnnxSource& source, ValueKind kind, const ModelOptions& options = {});
+
 }  // namespace moka
 
 #endif  // MOKA_FORMATS_ONNX_READER_H_

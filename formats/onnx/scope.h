@@ -15,7 +15,8 @@ namespace moka::onnx {
 struct OnnxNode {
   std::string op, domain, name;
   Attributes attrs;
-  std::vector<ValueId> src, dst;  // kNoValue where absent
+  std::vector<ValueId> src, dst;      // kNoValue where absent
+  std::vector<std::string> captures;  // as Node::captures; not in src yet
 };
 
 class Scope {

@@ -54,15 +54,36 @@ void ReadTensorType(std::string_view bytes, DeclaredValue* value) {
   }
 }
 
-void ReadType(std::string_view bytes, DeclaredValue* value) {
+constexpr int kMaxTypeDepth = 8;
+
+void ReadType(std::string_view bytes, int depth, DeclaredValue* value);
+
+// A sequence or an optional: of dims inside nothing is declared. The outermost kind counts.
+void ReadContainer(std::string_view bytes, ValueKind kind, int depth, DeclaredValue* value) {
+  if (depth >= kMaxTypeDepth) {
+    value->refusal = StrCat("a type nested more than ", kMaxTypeDepth, " deep");
+    return;
+  }
+  for (Fields fields(bytes); fields.Next();) {
+    if (fields.field() == ContainerFields::kElementType) {
+      ReadType(fields.Bytes(), depth + 1, value);
+    } else {
+      fields.Skip();
+    }
+  }
+  value->kind = kind;
+  value->ranked = false;
+  value->dims.clear();
+}
+
+void ReadType(std::string_view bytes, int depth, DeclaredValue* value) {
   for (Fields fields(bytes); fields.Next();) {
     switch (fields.field()) {
       case TypeFields::kTensor:
         ReadTensorType(fields.Bytes(), value);
         break;
       case TypeFields::kSequence:
-        value->refusal = "a sequence";
-        fields.Skip();
+        ReadContainer(fields.Bytes(), ValueKind::kSequence, depth, value);
         break;
       case TypeFields::kMap:
         value->refusal = "a map";
@@ -77,8 +98,7 @@ void ReadType(std::string_view bytes, DeclaredValue* value) {
         fields.Skip();
         break;
       case TypeFields::kOptional:
-        value->refusal = "an optional";
-        fields.Skip();
+        ReadContainer(fields.Bytes(), ValueKind::kOptional, depth, value);
         break;
       default:
         fields.Skip();
@@ -115,7 +135,7 @@ Status ReadValueInfo(std::string_view bytes, const ModelOptions& options, Declar
           value->name = fields.Bytes();
           break;
         case ValueInfoFields::kType:
-          ReadType(fields.Bytes(), value);
+          ReadType(fields.Bytes(), 0, value);
           break;
         default:
           fields.Skip();

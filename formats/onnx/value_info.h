@@ -21,8 +21,9 @@ struct DeclaredDim {
 
 struct DeclaredValue {
   std::string_view name;
-  DataType type = DataType::kNone;  // kNone: not stated, or not a tensor of a type that moka has
-  std::string refusal;  // why moka cannot hold such a value: "a sequence", "of type FLOAT8E4M3FN"; else empty
+  ValueKind kind = ValueKind::kTensor;
+  DataType type = DataType::kNone;  // of the (innermost) tensors; kNone: not stated, or no type that moka has
+  std::string refusal;              // why moka cannot hold such a value: "a map", "of type COMPLEX64"; else empty
   bool ranked = false;
   std::vector<DeclaredDim> dims;
 };

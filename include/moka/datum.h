@@ -11,6 +11,9 @@
 
 namespace moka {
 
+// What a model says a value is.
+enum class ValueKind : uint8_t { kTensor, kSequence, kOptional };
+
 // A tensor, a sequence of such, or nothing (an optional without a value; an optional with one is that value). Cheap to
 // copy: copies share their memory, which nobody changes once it is in a Datum.
 class Datum {
@@ -36,6 +39,9 @@ class Datum {
 
 // "f32[2, 3]", "sequence of 4 f32", "nothing"
 std::string ToString(const Datum& datum);
+
+// Reads a file that holds what ONNX's test data does: a TensorProto (or .npy), a SequenceProto or an OptionalProto.
+Result<Datum> LoadDatum(const std::string& path, ValueKind kind);
 
 }  // namespace moka
 

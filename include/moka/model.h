@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "moka/datum.h"
 #include "moka/status.h"
 #include "moka/tensor.h"
 
@@ -17,8 +18,9 @@ class ModelImpl;
 // An input or output of the graph. dims[i] is -1 where the size is symbolic; `symbols[i]` then names it ("batch").
 struct ValueInfo {
   std::string name;
-  DataType type = DataType::kNone;
-  bool ranked = true;  // false: the file does not even state the rank
+  ValueKind kind = ValueKind::kTensor;
+  DataType type = DataType::kNone;  // of the tensors, where it is a sequence or an optional
+  bool ranked = true;               // false: the file does not even state the rank
   Shape dims;
   std::vector<std::string> symbols;
 };
@@ -26,6 +28,7 @@ struct ValueInfo {
 struct ModelOptions {
   int64_t max_nodes = 1 << 20;           // of the graph with its subgraphs
   int64_t max_tensor_bytes = 1LL << 40;  // of any one tensor that the file declares
+  int max_nesting = 24;                  // of graphs in attributes, and of functions that call each other
   bool optimize = true;                  // false: run the graph as the file states it, for debugging
 };
 

@@ -259,8 +259,8 @@ TEST(BadModel, GraphsNestedTooDeep) {
     model.AddNode("Identity", {"x"}, {"z"}, {{"body", graph}});
     return Read(model.Serialize());
   };
-  EXPECT_TRUE(nested(onnx::kMaxGraphDepth - 1).ok()) << nested(onnx::kMaxGraphDepth - 1).message();
-  EXPECT_EQ(nested(onnx::kMaxGraphDepth).code(), StatusCode::kInvalidModel);
+  EXPECT_TRUE(nested(ModelOptions().max_nesting - 1).ok()) << nested(ModelOptions().max_nesting - 1).message();
+  EXPECT_EQ(nested(ModelOptions().max_nesting).code(), StatusCode::kInvalidModel);
   EXPECT_EQ(nested(200).code(), StatusCode::kInvalidModel);
 }
 
