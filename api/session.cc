@@ -26,6 +26,8 @@ Result<std::vector<Tensor>> Session::Run(const std::vector<std::pair<std::string
   return impl_->Run(inputs);
 }
 
+Result<std::vector<Datum>> Session::RunData(const std::vector<Datum>& inputs) { return impl_->RunData(inputs); }
+
 Status Session::RunInto(const ConstTensorView* inputs, size_t num_inputs, const TensorView* outputs,
                         size_t num_outputs) {
   return impl_->RunInto({inputs, num_inputs}, {outputs, num_outputs});

@@ -65,6 +65,16 @@ Result<Tensor> Tensor::CopyOf(ConstTensorView view) {
   return tensor;
 }
 
+Tensor Tensor::Borrow(ConstTensorView view) {
+  Tensor tensor;
+  tensor.type_ = view.type;
+  tensor.size_ = 1;
+  for (const int64_t dim : view.shape) tensor.size_ *= dim;
+  tensor.shape_ = std::move(view.shape);
+  tensor.data_ = std::shared_ptr<void>(const_cast<void*>(view.data), [](void*) {});
+  return tensor;
+}
+
 double Tensor::NumberAt(int64_t i) const {
   switch (type_) {
     case DataType::kF32:

@@ -81,9 +81,13 @@ Status SortAndCheck(Graph& graph);
 struct InferResult {
   // Graph inputs whose contents shapes depend on; inference stopped there. Empty: everything was inferred.
   std::vector<ValueId> shape_inputs;
+  // Values that nodes compute from large or floating-point inputs, and whose contents shapes depend on: they must be
+  // computed before the rest can be planned.
+  std::vector<ValueId> cuts;
 };
-// Runs every node's inference in order, declared input dims first. Contradictions name the node. Integer nodes whose
-// sources are known are evaluated on the way, so that their contents are known, too (Value::tensor.elements).
+// Leaves what comes after nodes without inference unknown. Runs every node's inference in order, declared input dims
+// first. Contradictions name the node. Integer nodes whose sources are known are evaluated on the way, so that their
+// contents are known, too (Value::tensor.elements).
 Result<InferResult> InferShapes(Graph& graph);
 
 // To be called when symbols get values, before a plan is made: symbol_values[id] is the value of symbol id. The Status

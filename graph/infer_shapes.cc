@@ -99,7 +99,7 @@ class Inference {
 
  private:
   Status InferInput(Value& value) {
-    if (value.constant != nullptr) return Status();
+    if (value.constant != nullptr || value.declared_kind != ValueKind::kTensor) return Status();
     const std::string context = StrCat(graph_.source, graph_.source.empty() ? "" : ": ", "input '", value.name, "'");
     if (value.declared_type == DataType::kNone) return InvalidModel(context, " has no declared type");
     if (!value.declared_rank) return Unsupported(context, " has no declared rank");
@@ -112,6 +112,7 @@ class Inference {
 
   // Leaves the results unknown where a source is.
   Status InferNode(const Node& node) {
+    if (node.op->infer == nullptr) return Status();
     InferContext context;
     std::vector<const SymbolicTensor*> sources;
     const auto own = node.program_begin > 0 ? static_cast<size_t>(node.program_begin) : node.src.size();
@@ -173,11 +174,15 @@ class Inference {
     }
   }
 
-  // Shapes depend on the contents of `id`: reports the graph inputs that it is computed from.
+  // Contents of an input that a plan may be made for again and again: a shape, an axis, a count.
+  static bool IsShapeLike(const Value& input) { return IsTrackedType(input.tensor.type) && input.tensor.rank() <= 1; }
+
+  // Shapes depend on the contents of `id`: reports the graph inputs that it is computed from, or, where those are more
+  // than shapes, the value itself.
   Status NeedContents(ValueId id, const Status& reason) {
     std::vector<bool> seen(graph_.values.size(), false);
-    std::vector<ValueId> stack = {id};
-    bool found = false;
+    std::vector<ValueId> stack = {id}, found;
+    bool shape_like = true;
     while (!stack.empty()) {
       const ValueId top = stack.back();
       stack.pop_back();
@@ -187,12 +192,18 @@ class Inference {
         const auto& sources = graph_.nodes[static_cast<size_t>(n)].src;
         stack.insert(stack.end(), sources.begin(), sources.end());
       } else if (graph_.value(top).constant == nullptr) {
-        found = true;
-        auto& inputs = result_.shape_inputs;
-        if (std::find(inputs.begin(), inputs.end(), top) == inputs.end()) inputs.push_back(top);
+        found.push_back(top);
+        shape_like = shape_like && IsShapeLike(graph_.value(top));
       }
     }
-    return found ? Status() : reason;
+    if (found.empty()) return reason;
+    const bool computed = producer_[static_cast<size_t>(id)] >= 0;
+    if (computed && !shape_like) found = {id};
+    auto& list = computed && !shape_like ? result_.cuts : result_.shape_inputs;
+    for (const ValueId value : found) {
+      if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
+    }
+    return Status();
   }
 
   Graph& graph_;

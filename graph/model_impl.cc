@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/passes/passes.h"
+#include "graph/stages.h"
 
 namespace moka {
 namespace {
@@ -28,7 +29,9 @@ bool IsFloating(DataType type) {
 }
 
 bool AllRanked(const Graph& graph) {
-  return std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId v) { return graph.value(v).declared_rank; });
+  return std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId v) {
+    return graph.value(v).declared_rank || graph.value(v).declared_kind != ValueKind::kTensor;
+  });
 }
 
 std::string Serialize(const SpecializationKey& key) {
@@ -61,10 +64,14 @@ Result<std::shared_ptr<const ModelImpl>> ModelImpl::Create(Graph graph, std::str
     }
   }
   const bool ranked = AllRanked(own);
-  if (ranked) MOKA_RETURN_IF_ERROR(InferShapes(own).status());
+  InferResult inferred;
+  if (ranked) {
+    MOKA_ASSIGN_OR_RETURN(inferred, InferShapes(own));
+  }
+  model->staged_ = NeedsStages(own, inferred);
   for (ValueId v : own.inputs) model->inputs_.push_back(InfoOf(own, own.value(v)));
   for (ValueId v : own.outputs) model->outputs_.push_back(InfoOf(own, own.value(v)));
-  if (ranked) {
+  if (ranked && !model->staged_) {
     MOKA_ASSIGN_OR_RETURN(const SpecializationKey key, model->KeyFor({}));
     MOKA_RETURN_IF_ERROR(model->Specialize(key).status());
   }
@@ -121,7 +128,8 @@ Result<std::shared_ptr<const Specialization>> ModelImpl::MakeSpecialization(cons
     const auto it = std::find(graph.inputs.begin(), graph.inputs.end(), v);
     made->shape_inputs.push_back(static_cast<int>(it - graph.inputs.begin()));
   }
-  if (inferred.shape_inputs.empty() && options_.optimize) MOKA_RETURN_IF_ERROR(Optimize(graph));
+  made->staged = NeedsStages(graph, inferred);
+  if (inferred.shape_inputs.empty() && !made->staged && options_.optimize) MOKA_RETURN_IF_ERROR(Optimize(graph));
   return std::shared_ptr<const Specialization>(std::move(made));
 }
 

@@ -30,6 +30,7 @@ struct SpecializationKey {
 struct Specialization {
   Graph graph;
   std::vector<int> shape_inputs;
+  bool staged = false;  // no plan can hold the graph (graph/stages.h); it is not optimised then
 };
 
 // Thread-safe; shared by sessions.
@@ -44,6 +45,8 @@ class ModelImpl {
   const std::vector<ValueInfo>& inputs() const { return inputs_; }
   const std::vector<ValueInfo>& outputs() const { return outputs_; }
   int64_t parameters() const { return parameters_; }
+  // Whether it is known already that no plan can hold the graph, for none of its outputs. See Specialization::staged.
+  bool staged() const { return staged_; }
 
   // The key for outputs by name; empty: the graph's own. kNotFound names a value that is not there.
   Result<SpecializationKey> KeyFor(const std::vector<std::string>& outputs) const;
@@ -62,6 +65,7 @@ class ModelImpl {
   ModelOptions options_;
   std::vector<ValueInfo> inputs_, outputs_;
   int64_t parameters_ = 0;
+  bool staged_ = false;
 
   mutable std::mutex mutex_;
   mutable std::list<std::pair<std::string, std::shared_ptr<const Specialization>>> recent_;  // newest first

@@ -59,18 +59,16 @@ Status SessionImpl::Start() {
   for (size_t d = 0; d < devices_.size(); ++d) {
     if (devices_[d]->limits().host_memory) host_ = static_cast<int>(d);
   }
+  if (model_->staged()) return StartStaged();
   MOKA_RETURN_IF_ERROR(MakeQueue(0));
   workers_.push_back(queues_[0]->workers());
-  if (devices_.size() > 1) {
-    workers_.push_back(options_.executor != nullptr ? options_.executor->workers()
-                       : options_.threads > 0       ? options_.threads
-                                                    : HardwareThreads());
-  }
+  if (devices_.size() > 1) workers_.push_back(HostWorkers());
   const bool ranked =
       std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId v) { return graph.value(v).declared_rank; });
   if (!ranked) return {};
   // What does not depend on shapes fails here, not in the first run.
   MOKA_ASSIGN_OR_RETURN(const auto specialization, model_->Specialize(key_));
+  if (specialization->staged) return StartStaged();
   shape_inputs_ = specialization->shape_inputs;
   if (!shape_inputs_.empty()) return {};
   std::vector<Shape> shapes;
@@ -79,6 +77,12 @@ Status SessionImpl::Start() {
     shapes.push_back(input.dims);
   }
   return Bind(shapes).status();
+}
+
+int SessionImpl::HostWorkers() const {
+  return options_.executor != nullptr ? options_.executor->workers()
+         : options_.threads > 0       ? options_.threads
+                                      : HardwareThreads();
 }
 
 Status SessionImpl::MakeQueue(int d) {
@@ -100,6 +104,9 @@ Status SessionImpl::CheckInputs(std::span<const ConstTensorView> inputs) const {
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const ConstTensorView& input = inputs[i];
+    if (expected[i].kind != ValueKind::kTensor) {
+      return InvalidArgument("input '", expected[i].name, "' may be no tensor: use RunData");
+    }
     if (input.type != expected[i].type) {
       return InvalidArgument("input '", expected[i].name, "': ", NameOf(expected[i].type), " expected, got ",
                              NameOf(input.type));
@@ -175,6 +182,7 @@ Status SessionImpl::Select(const ShapeAt& shape_at, const DataAt& data_at) {
       key.known.emplace_back(i, std::move(contents));
     }
     MOKA_ASSIGN_OR_RETURN(const auto specialization, model_->Specialize(key));
+    if (specialization->staged) return StartStaged();
     if (specialization->shape_inputs.empty()) break;
     for (int i : specialization->shape_inputs) shape_inputs_.push_back(i);
     std::sort(shape_inputs_.begin(), shape_inputs_.end());
@@ -279,7 +287,10 @@ Result<std::vector<Shape>> SessionImpl::Bind(const std::vector<Shape>& input_sha
     }
     return nullptr;
   };
-  MOKA_RETURN_IF_ERROR(Select([&](size_t i) -> const Shape& { return input_shapes[i]; }, data_at));
+  if (runner_ == nullptr) {
+    MOKA_RETURN_IF_ERROR(Select([&](size_t i) -> const Shape& { return input_shapes[i]; }, data_at));
+  }
+  if (runner_ != nullptr) return Unsupported("shapes of this model depend on data: only a run knows them");
   MOKA_RETURN_IF_ERROR(BindArenas(*entries_.front()));
   return entries_.front()->output_shapes;
 }
@@ -288,16 +299,22 @@ Result<std::vector<Shape>> SessionImpl::Bind(const std::vector<Shape>& input_sha
 
 Status SessionImpl::RunInto(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs) {
   MOKA_RETURN_IF_ERROR(CheckInputs(inputs));
-  MOKA_RETURN_IF_ERROR(
-      Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
+  if (runner_ == nullptr) {
+    MOKA_RETURN_IF_ERROR(
+        Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
+  }
+  if (runner_ != nullptr) return RunStagedInto(inputs, outputs);
   MOKA_RETURN_IF_ERROR(CheckOutputs(*entries_.front(), outputs));
   return Execute(inputs, outputs);
 }
 
 Result<std::vector<Tensor>> SessionImpl::Run(std::span<const ConstTensorView> inputs) {
   MOKA_RETURN_IF_ERROR(CheckInputs(inputs));
-  MOKA_RETURN_IF_ERROR(
-      Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
+  if (runner_ == nullptr) {
+    MOKA_RETURN_IF_ERROR(
+        Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
+  }
+  if (runner_ != nullptr) return RunStaged(inputs);
   const Entry& entry = *entries_.front();
   std::vector<Tensor> tensors;
   std::vector<TensorView> views;
@@ -309,6 +326,19 @@ Result<std::vector<Tensor>> SessionImpl::Run(std::span<const ConstTensorView> in
   }
   MOKA_RETURN_IF_ERROR(Execute(inputs, views));
   return tensors;
+}
+
+Result<std::vector<Datum>> SessionImpl::RunData(std::span<const Datum> inputs) {
+  if (runner_ != nullptr) return RunStaged(inputs);
+  std::vector<ConstTensorView> views;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].is_tensor()) return InvalidArgument("input ", i, ": ", ToString(inputs[i]), ", expected a tensor");
+    views.push_back(inputs[i].tensor().view());
+  }
+  MOKA_ASSIGN_OR_RETURN(std::vector<Tensor> tensors, Run(views));
+  std::vector<Datum> outputs;
+  for (Tensor& tensor : tensors) outputs.emplace_back(std::move(tensor));
+  return outputs;
 }
 
 Result<std::vector<Tensor>> SessionImpl::Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs) {
@@ -439,7 +469,7 @@ void SessionImpl::KeepSamples(Entry& entry) const {
 }
 
 TransferCounts SessionImpl::transfers() const {
-  TransferCounts total;
+  TransferCounts total = staged_transfers_;
   for (const auto& queue : queues_) {
     if (queue == nullptr) continue;
     total.uploads += queue->counts.uploads;
@@ -451,6 +481,11 @@ TransferCounts SessionImpl::transfers() const {
 }
 
 Result<PlanInfo> SessionImpl::Inspect() const {
+  if (runner_ != nullptr) {
+    PlanInfo info;
+    runner_->AppendInfo(&info);
+    return info;
+  }
   if (entries_.empty()) return InvalidArgument("nothing is bound yet: call Bind or Run first");
   return MakePlanInfo(*entries_.front()->prepared, entries_.front()->samples);
 }

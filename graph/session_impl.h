@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/thread_pool.h"
+#include "graph/graph_runner.h"
 #include "graph/model_impl.h"
 #include "graph/prepared_plan.h"
 #include "graph/session_memory.h"
@@ -25,6 +27,7 @@ class SessionImpl {
   Result<std::vector<Shape>> Bind(const std::vector<Shape>& input_shapes);
   Result<std::vector<Tensor>> Run(std::span<const ConstTensorView> inputs);
   Result<std::vector<Tensor>> Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs);
+  Result<std::vector<Datum>> RunData(std::span<const Datum> inputs);
   Status RunInto(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs);
   TransferCounts transfers() const;
   Result<PlanInfo> Inspect() const;
@@ -52,6 +55,11 @@ class SessionImpl {
 
   SessionImpl(std::shared_ptr<const ModelImpl> model, std::vector<Device*> devices, const SessionOptions& options);
   Status Start();
+  // session_staged.cc: where no plan can hold the graph.
+  Status StartStaged();
+  Result<std::vector<Datum>> RunStaged(std::span<const Datum> inputs);
+  Result<std::vector<Tensor>> RunStaged(std::span<const ConstTensorView> inputs);
+  Status RunStagedInto(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs);
   Status CheckInputs(std::span<const ConstTensorView> inputs) const;
   Status CheckOutputs(const Entry& entry, std::span<const TensorView> outputs) const;
 
@@ -61,6 +69,7 @@ class SessionImpl {
   Result<std::unique_ptr<Entry>> MakeEntry(std::vector<Shape> shapes, SpecializationKey key);
   Status Instantiate(Entry& entry);
   Status MakeQueue(int device);
+  int HostWorkers() const;
   Status FitMemory();
   Status BindArenas(Entry& entry);
   void BindCaller(Entry& entry, size_t segment);
@@ -80,6 +89,11 @@ class SessionImpl {
   std::vector<std::unique_ptr<Queue>> queues_;   // per device; the CPU beside a GPU gets one when a plan needs it
   SessionMemory memory_;                         // outlives the replays in entries_
   std::vector<std::unique_ptr<Entry>> entries_;  // most recently used first
+  // Where no plan can hold the graph; the rest is then unused.
+  std::unique_ptr<ThreadPool> pool_;  // of all parts, unless the caller has an executor
+  RunnerContext context_;
+  TransferCounts staged_transfers_;
+  std::unique_ptr<GraphRunner> runner_;
   // Of the current run: the caller's memory, or aligned copies of it.
   std::vector<const void*> input_data_;
   std::vector<void*> output_data_;

@@ -22,6 +22,11 @@ bool IdentityView(const OpCall& call, int, TensorDesc* dst, int64_t* offset) {
   return true;
 }
 
+Status ExecuteIdentity(HostCall& call) {
+  call.dst[0] = *call.src[0];
+  return Status();
+}
+
 }  // namespace
 
 const OpSchema* IdentitySchema() {
@@ -36,6 +41,7 @@ const OpSchema* IdentitySchema() {
       .infer = InferIdentity,
       MOKA_REFERENCES(IdentityReference)  //
           .view = IdentityView,
+      .execute = ExecuteIdentity,
   };
   return &kSchema;
 }

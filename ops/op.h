@@ -90,9 +90,15 @@ struct ReferenceCall {
 // A graph in an attribute (the body of a Loop), bound to the values outside that it uses.
 class SubgraphRunner {
  public:
+  // As declared: kNone where no type is, 0 for dims that are not known; no dims where no rank is.
+  struct Output {
+    DataType type = DataType::kNone;
+    Shape shape;
+  };
   virtual ~SubgraphRunner() = default;
   virtual size_t num_inputs() const = 0;
   virtual size_t num_outputs() const = 0;
+  virtual const Output& declared_output(size_t i) const = 0;
   virtual Result<std::vector<Datum>> Run(std::span<const Datum> inputs) = 0;
 };
 

@@ -63,4 +63,16 @@ std::string Difference(const Tensor& got, const Tensor& want, const Tolerance& t
   return ByteDifference(got, want);
 }
 
+std::string Difference(const Datum& got, const Datum& want, const Tolerance& tolerance) {
+  if (got.is_tensor() && want.is_tensor()) return Difference(got.tensor(), want.tensor(), tolerance);
+  if (got.is_none() && want.is_none()) return "";
+  if (!got.is_sequence() || !want.is_sequence() || got.sequence().size() != want.sequence().size())
+    return fmt::format("{}, expected {}", ToString(got), ToString(want));
+  for (size_t i = 0; i < want.sequence().size(); i++) {
+    const std::string difference = Difference(got.sequence()[i], want.sequence()[i], tolerance);
+    if (!difference.empty()) return fmt::format("sequence element {}: {}", i, difference);
+  }
+  return "";
+}
+
 }  // namespace moka::tools

@@ -17,6 +17,8 @@ struct Tolerance {
 // not.
 std::string Difference(const Tensor& got, const Tensor& want, const Tolerance& tolerance);
 
+std::string Difference(const Datum& got, const Datum& want, const Tolerance& tolerance);
+
 }  // namespace moka::tools
 
 #endif  // MOKA_TOOLS_COMPARE_H_

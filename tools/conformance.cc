@@ -61,30 +61,35 @@ Tolerance ToleranceOf(const fs::path& folder) {
   return tolerance;
 }
 
-// prefix_0.pb, prefix_1.pb ... as far as they exist.
-Result<std::vector<Tensor>> LoadTensors(const fs::path& folder, const std::string& prefix) {
-  std::vector<Tensor> tensors;
-  for (int i = 0;; i++) {
+// Old suites hold bf16 as the bits in u16.
+Result<Datum> AsDeclared(const Tensor& tensor, DataType declared) {
+  if (tensor.type() != DataType::kU16 || declared != DataType::kBF16) return Datum(tensor);
+  Result<Tensor> same_bits = Tensor::CopyOf({declared, tensor.shape(), tensor.data()});
+  if (!same_bits.ok()) return same_bits.status();
+  return Datum(std::move(*same_bits));
+}
+
+// prefix_0.pb, prefix_1.pb ... as far as they exist, as the model's inputs or outputs declare them.
+Result<std::vector<Datum>> LoadData(const fs::path& folder, const std::string& prefix,
+                                    const std::vector<ValueInfo>& infos) {
+  std::vector<Datum> data;
+  for (size_t i = 0;; i++) {
     const fs::path path = folder / fmt::format("{}_{}.pb", prefix, i);
-    if (!fs::exists(path)) return tensors;
-    Result<Tensor> tensor = LoadTensor(path.string());
-    if (!tensor.ok()) return tensor.status();
-    tensors.push_back(std::move(*tensor));
+    if (!fs::exists(path)) return data;
+    const ValueInfo info = i < infos.size() ? infos[i] : ValueInfo();
+    Result<Datum> datum = LoadDatum(path.string(), info.kind);
+    if (!datum.ok()) return datum.status();
+    if (datum->is_tensor()) datum = AsDeclared(datum->tensor(), info.type);
+    data.push_back(std::move(*datum));
   }
 }
 
-// Old suites hold bf16 as the bits in u16.
-Result<Tensor> AsDeclared(Tensor tensor, DataType declared) {
-  if (tensor.type() != DataType::kU16 || declared != DataType::kBF16) return tensor;
-  return Tensor::CopyOf({declared, tensor.shape(), tensor.data()});
-}
-
-CaseResult RunDataSet(Session& session, const fs::path& folder, const Tolerance& tolerance) {
-  Result<std::vector<Tensor>> inputs = LoadTensors(folder, "input");
+CaseResult RunDataSet(const Model& model, Session& session, const fs::path& folder, const Tolerance& tolerance) {
+  Result<std::vector<Datum>> inputs = LoadData(folder, "input", model.inputs());
   if (!inputs.ok()) return From(inputs.status());
-  Result<std::vector<Tensor>> wanted = LoadTensors(folder, "output");
+  Result<std::vector<Datum>> wanted = LoadData(folder, "output", model.outputs());
   if (!wanted.ok()) return From(wanted.status());
-  Result<std::vector<Tensor>> outputs = session.Run(Views(*inputs));
+  Result<std::vector<Datum>> outputs = session.RunData(*inputs);
   if (!outputs.ok()) return From(outputs.status());
   if (outputs->size() != wanted->size())
     return Failed(fmt::format("{} outputs, expected {}", outputs->size(), wanted->size()));
@@ -114,7 +119,7 @@ CaseResult RunCase(const fs::path& folder, const ConformanceCommand& command) {
   const Tolerance tolerance = ToleranceOf(folder);
   int data_sets = 0;
   for (; fs::exists(folder / fmt::format("test_data_set_{}", data_sets)); data_sets++) {
-    result = RunDataSet(*session, folder / fmt::format("test_data_set_{}", data_sets), tolerance);
+    result = RunDataSet(*model, *session, folder / fmt::format("test_data_set_{}", data_sets), tolerance);
     if (result.verdict != CaseResult::kPassed) return result;
   }
   if (data_sets == 0) return Failed("has no test_data_set_0");

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "moka/datum.h"
 #include "moka/device.h"
 #include "moka/model.h"
 #include "moka/status.h"
@@ -25,6 +26,7 @@ struct SessionOptions {
   int max_plans = 16;                // plans kept, one per combination of input shapes, least recently used dropped
   bool verify = true;                // check every plan before it runs (see graph/verifier.h)
   bool profile = false;              // collect step times, see moka/inspect.h
+  int64_t max_loop_trips = 1 << 24;  // of any one Loop or Scan; more fail the run
 };
 
 struct TransferCounts {
@@ -47,13 +49,16 @@ class Session {
   const std::vector<std::string>& output_names() const;
 
   // Plans for these input shapes (one per graph input, in order) and returns the shapes of the outputs. Optional: Run
-  // does it when shapes change. Fails for shape-determining inputs whose contents are not known yet; use Run then.
+  // does it when shapes change. Fails for shape-determining inputs whose contents are not known yet, and for models
+  // whose shapes depend on data (If, Loop, NonZero ...): use Run then.
   Result<std::vector<Shape>> Bind(const std::vector<Shape>& input_shapes);
 
   // Runs with one tensor per graph input, in order, and returns new tensors, one per output.
   Result<std::vector<Tensor>> Run(const std::vector<ConstTensorView>& inputs);
   // The same with tensors by name.
   Result<std::vector<Tensor>> Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs);
+  // The same where inputs or outputs are sequences or optionals.
+  Result<std::vector<Datum>> RunData(const std::vector<Datum>& inputs);
   // Writes into the caller's memory: outputs[i] must have the type and shape of output i. On the CPU nothing is copied.
   // In steady state (same shapes as the run before) it allocates nothing.
   Status RunInto(const ConstTensorView* inputs, size_t num_inputs, const TensorView* outputs, size_t num_outputs);

@@ -78,6 +78,8 @@ class Tensor {
   static Result<Tensor> Create(DataType type, Shape shape);
   // Copies `data`, which must hold the elements of the shape.
   static Result<Tensor> CopyOf(ConstTensorView view);
+  // The caller's memory as a tensor that does not own it; it must outlive the tensor and its copies.
+  static Tensor Borrow(ConstTensorView view);
 
   DataType type() const { return type_; }
   const Shape& shape() const { return shape_; }
@@ -99,6 +101,7 @@ class Tensor {
   }
   // Element i of a number or bool as a double; 0 for strings.
   double NumberAt(int64_t i) const;
+  long owners() const { return data_.use_count(); }  // tensors that share this memory
   TensorView view() { return {type_, shape_, data()}; }
   ConstTensorView view() const { return {type_, shape_, data()}; }
 
