@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "moka/tensor.h"
+#include "moka/datum.h"
 
 namespace moka::tools {
 
