@@ -22,7 +22,7 @@ std::string NameOf(AttributeKind kind) {
 struct AttributeProto {
   int64_t type = 0;
   AttributeKind held = AttributeKind::kUndefined;  // the kind of the value that is there
-  bool reference = false;
+  std::string_view reference;                      // the attribute of the call that it stands for
   float f = 0;
   int64_t i = 0;
   std::string_view bytes;  // of a string, tensor or graph
@@ -97,7 +97,7 @@ Status ParseAttribute(std::string_view bytes, AttributeProto* proto, std::string
     } else if (fields.field() == AttributeFields::kType) {
       proto->type = fields.Int();
     } else if (fields.field() == AttributeFields::kRefName) {
-      proto->reference = !fields.Bytes().empty();
+      proto->reference = fields.Bytes();
     } else {
       fields.Skip();
     }
@@ -158,13 +158,17 @@ Result<AttributeValue> MakeValue(AttributeKind kind, AttributeProto& proto, Read
 }  // namespace
 
 Status ReadAttribute(std::string_view bytes, ReadContext& context, const SubgraphReader& read_subgraph,
-                     Attributes* attrs, std::string_view* name) {
+                     const Attributes* of_call, Attributes* attrs, std::string_view* name) {
   return Guard([&]() -> Status {
     AttributeProto proto;
     MOKA_RETURN_IF_ERROR(ParseAttribute(bytes, &proto, name));
     if (name->empty()) return InvalidModel("has no name");
     if (attrs->Has(*name)) return InvalidModel("is there twice");
-    if (proto.reference) return InvalidModel("refers to an attribute of a function, outside of one");
+    if (!proto.reference.empty()) {
+      if (of_call == nullptr) return InvalidModel("refers to an attribute of a function, outside of one");
+      if (const AttributeValue* value = of_call->Find(proto.reference)) attrs->Set(*name, *value);
+      return Status();
+    }
     MOKA_ASSIGN_OR_RETURN(const AttributeKind kind, ResolveKind(proto));
     MOKA_ASSIGN_OR_RETURN(AttributeValue value, MakeValue(kind, proto, context, read_subgraph));
     attrs->Set(*name, std::move(value));

@@ -15,10 +15,11 @@ using SubgraphReader = std::function<Result<std::shared_ptr<const SubgraphAttrib
 
 // Adds the attribute to *attrs. Its name, a view of `bytes`, goes to *name as soon as it is known. A value of another
 // kind than the stated type, two values, and a second attribute of that name are kInvalidModel; kinds that Attributes
-// cannot hold (lists of tensors and graphs, sparse tensors, lists of types, references of function bodies)
-// kUnsupported.
+// cannot hold (lists of tensors and graphs, sparse tensors, lists of types) kUnsupported. Inside a function, an
+// attribute may refer to one of the call, `of_call`; it is absent where the call does not have that. Null: not in a
+// function.
 Status ReadAttribute(std::string_view bytes, ReadContext& context, const SubgraphReader& read_subgraph,
-                     Attributes* attrs, std::string_view* name);
+                     const Attributes* of_call, Attributes* attrs, std::string_view* name);
 
 }  // namespace moka::onnx
 

@@ -14,7 +14,15 @@ struct OperatorSetFields {
   enum : uint32_t { kDomain = 1, kVersion = 2 };
 };
 struct FunctionFields {
-  enum : uint32_t { kName = 1, kDomain = 10 };
+  enum : uint32_t {
+    kName = 1,
+    kInput = 4,
+    kOutput = 5,
+    kNode = 7,
+    kOpsetImport = 9,
+    kDomain = 10,
+    kAttributeProto = 11
+  };
 };
 struct GraphFields {
   enum : uint32_t {

@@ -8,6 +8,7 @@
 
 #include "formats/onnx/attribute_reader.h"
 #include "formats/onnx/fields.h"
+#include "formats/onnx/graph_proto.h"
 #include "formats/onnx/scope.h"
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/value_info.h"
@@ -20,43 +21,12 @@ namespace {
 constexpr std::string_view kDefaultDomain = "ai.onnx";
 constexpr std::string_view kOwnDomain = "moka";  // operators that passes make; no file may name them
 
-struct GraphProto {
-  std::vector<std::string_view> nodes, initializers, inputs, outputs, value_infos;
-};
-
-Status ParseGraph(std::string_view bytes, GraphProto* proto) {
-  for (Fields fields(bytes); fields.Next();) {
-    switch (fields.field()) {
-      case GraphFields::kNode:
-        proto->nodes.push_back(fields.Bytes());
-        break;
-      case GraphFields::kInitializer:
-        proto->initializers.push_back(fields.Bytes());
-        break;
-      case GraphFields::kInput:
-        proto->inputs.push_back(fields.Bytes());
-        break;
-      case GraphFields::kOutput:
-        proto->outputs.push_back(fields.Bytes());
-        break;
-      case GraphFields::kValueInfo:
-        proto->value_infos.push_back(fields.Bytes());
-        break;
-      case GraphFields::kSparseInitializer:
-        return Unsupported("sparse initializers");
-      default:
-        fields.Skip();
-    }
-  }
-  return Status();
-}
-
 std::string DescribeNode(const OnnxNode& node) { return StrCat("node '", node.name, "' (", node.op, ")"); }
 
 class GraphReader {
  public:
   GraphReader(int depth, ModelContext& model, Graph* graph)
-      : depth_(depth), model_(model), graph_(graph), scope_(graph) {}
+      : depth_(depth), model_(model), graph_(graph), scope_(graph), outer_calls_(model.calls.size()) {}
 
   Status Read(std::string_view bytes);
 
@@ -68,6 +38,9 @@ class GraphReader {
   Status ParseNode(std::string_view bytes, size_t index, OnnxNode* node);
   Status ParseAttributes(const std::vector<std::string_view>& attributes, OnnxNode* node);
   Status MakeConstant(OnnxNode& node);
+  Status CallFunction(const Function& function, OnnxNode node);
+  ValueId UseName(std::string_view name);
+  bool InFunction() const { return model_.calls.size() > outer_calls_; }
   Status ReadOutputs(const std::vector<std::string_view>& outputs);
   Status ReadValueInfos(const std::vector<std::string_view>& infos);
   Status Declare(ValueId id, const DeclaredValue& declared, bool is_input);
@@ -83,6 +56,7 @@ class GraphReader {
   ModelContext& model_;
   Graph* graph_;
   Scope scope_;
+  size_t outer_calls_;  // functions whose calls have this graph in them: their values are not of this graph
   std::vector<OnnxNode> nodes_;
   std::vector<int> uses_;
   std::unordered_map<ValueId, Status> refused_;  // constants that moka has no form for, until something needs them
@@ -219,12 +193,17 @@ Status GraphReader::ReadNode(std::string_view bytes, size_t index) {
   const size_t position = model_.unknown.size();
   const Status status = Guard([&] { return ParseNode(bytes, index, &node); });
   if (!status.ok() && status.code() != StatusCode::kUnsupported) return status.WithContext(DescribeNode(node));
+  node.opset = OpsetOf("");
+  if (node.domain.empty() && node.opset == 0) return InvalidModel("opset_import: nothing for domain ai.onnx");
+  if (const auto function = model_.functions.find({node.domain, node.op}); function != model_.functions.end()) {
+    MOKA_RETURN_IF_ERROR(status.WithContext(DescribeNode(node)));
+    return CallFunction(function->second, std::move(node));
+  }
   for (const ValueId dst : node.dst) {
     if (dst == kNoValue || scope_.Define(dst)) continue;
     return InvalidModel(DescribeNode(node), ": result '", graph_->value(dst).name,
                         "' is also an input, an initializer or another node's result");
   }
-  if (node.domain.empty() && OpsetOf("") == 0) return InvalidModel("opset_import: nothing for domain ai.onnx");
   // An attribute that moka cannot hold matters only where moka has the operator.
   if (!IsKnown(node)) {
     NoteUnknown(node, position);
@@ -240,7 +219,8 @@ Status GraphReader::ReadNode(std::string_view bytes, size_t index) {
     if (src != kNoValue) ++uses_[static_cast<size_t>(src)];
   }
   for (const std::string& name : node.captures) {
-    const ValueId id = scope_.Use(name);
+    const ValueId id = UseName(name);
+    node.captured.push_back(id);
     uses_.resize(graph_->values.size());
     ++uses_[static_cast<size_t>(id)];
   }
@@ -256,10 +236,10 @@ Status GraphReader::ParseNode(std::string_view bytes, size_t index, OnnxNode* no
   for (Fields fields(bytes); fields.Next();) {
     switch (fields.field()) {
       case NodeFields::kInput:
-        node->src.push_back(scope_.Use(fields.Bytes()));
+        node->src.push_back(UseName(fields.Bytes()));
         break;
       case NodeFields::kOutput:
-        node->dst.push_back(scope_.Use(fields.Bytes()));
+        node->dst.push_back(UseName(fields.Bytes()));
         break;
       case NodeFields::kName:
         name = fields.Bytes();
@@ -282,7 +262,7 @@ Status GraphReader::ParseNode(std::string_view bytes, size_t index, OnnxNode* no
   while (!node->dst.empty() && node->dst.back() == kNoValue) node->dst.pop_back();
   if (!op.empty()) node->op = op;
   if (!name.empty()) {
-    node->name = name;
+    node->name = StrCat(InFunction() ? model_.calls.back()->prefix : "", name);
   } else if (!node->dst.empty()) {
     const ValueId first = *std::find_if(node->dst.begin(), node->dst.end(), [](ValueId id) { return id != kNoValue; });
     node->name = StrCat(node->op, ":", graph_->value(first).name);
@@ -308,7 +288,8 @@ Status GraphReader::ParseAttributes(const std::vector<std::string_view>& attribu
   Status unsupported;
   for (const std::string_view bytes : attributes) {
     std::string_view name;
-    const Status status = ReadAttribute(bytes, model_.read, read_subgraph, &node->attrs, &name);
+    const Attributes* of_call = model_.calls.empty() ? nullptr : &model_.calls.back()->attributes;
+    const Status status = ReadAttribute(bytes, model_.read, read_subgraph, of_call, &node->attrs, &name);
     if (status.ok()) continue;
     const Status named = status.WithContext(StrCat("attribute '", name, "'"));
     if (named.code() != StatusCode::kUnsupported) return named;
@@ -350,7 +331,7 @@ Status GraphReader::MakeConstant(OnnxNode& node) {
 
 Status GraphReader::UpgradeNodes() {
   uses_.resize(graph_->values.size());
-  Upgrader upgrader(&scope_, &uses_, OpsetOf(""));
+  Upgrader upgrader(&scope_, &uses_);
   std::vector<OnnxNode> upgraded;
   for (OnnxNode& node : nodes_) {
     NoteRefusedSources(node);
@@ -380,25 +361,23 @@ void GraphReader::AddNode(OnnxNode node) {
   added.name = std::move(node.name);
   added.attrs = std::move(node.attrs);
   added.src = std::move(node.src);
-  for (const std::string& name : node.captures) added.src.push_back(scope_.Use(name));
+  added.src.insert(added.src.end(), node.captured.begin(), node.captured.end());
   added.captures = std::move(node.captures);
   added.dst = std::move(node.dst);
 }
 
 bool GraphReader::IsKnown(const OnnxNode& node) const {
-  if (node.domain == kOwnDomain || model_.functions.count({node.domain, node.op}) > 0) return false;
+  if (node.domain == kOwnDomain) return false;
   if (node.domain.empty() && (node.op == "Constant" || IsReplaced(node.op))) return true;
   return FindOp(node.domain, node.op) != nullptr;
 }
 
 void GraphReader::NoteUnknown(const OnnxNode& node, size_t position) {
   const std::string domain = node.domain.empty() ? std::string(kDefaultDomain) : node.domain;
-  const bool is_function = model_.functions.count({node.domain, node.op}) > 0;
   const int64_t opset = OpsetOf(node.domain);
   model_.unknown.insert(model_.unknown.begin() + static_cast<ptrdiff_t>(position),
                         {node.op, StrCat("node '", node.name, "' (operator ", node.op, ", domain ", domain,
-                                         opset > 0 ? StrCat(", opset ", opset) : "",
-                                         is_function ? ", a function that the model defines)" : ")")});
+                                         opset > 0 ? StrCat(", opset ", opset) : "", ")")});
 }
 
 void GraphReader::NoteRefusedSources(const OnnxNode& node) {
@@ -410,8 +389,70 @@ void GraphReader::NoteRefusedSources(const OnnxNode& node) {
 }
 
 int64_t GraphReader::OpsetOf(std::string_view domain) const {
-  const auto it = model_.opsets.find(domain);
-  return it == model_.opsets.end() ? 0 : it->second;
+  const Opsets& opsets = model_.calls.empty() ? model_.opsets : model_.calls.back()->function->opsets;
+  const auto it = opsets.find(domain);
+  return it == opsets.end() ? 0 : it->second;
+}
+
+// ---- Functions ----------------------------------------------------------------------------------------------------
+
+// The value that a name means: in a function, one of the call's own.
+ValueId GraphReader::UseName(std::string_view name) {
+  if (!InFunction() || name.empty()) return scope_.Use(name);
+  FunctionCall& call = *model_.calls.back();
+  const auto [it, is_new] = call.values.try_emplace(name, kNoValue);
+  if (is_new) it->second = scope_.Fresh(StrCat(call.prefix, name));
+  return it->second;
+}
+
+Status GraphReader::CallFunction(const Function& function, OnnxNode node) {
+  const std::string context = DescribeNode(node);
+  const auto most = static_cast<size_t>(model_.read.options.max_nesting);
+  if (model_.calls.size() >= most)
+    return InvalidModel(context, ": functions call each other more than ", most, " deep");
+  model_.nodes_left -= static_cast<int64_t>(function.nodes.size());
+  if (model_.nodes_left < 0) return InvalidModel("more nodes than the limit of ", model_.read.options.max_nodes);
+  if (node.src.size() > function.inputs.size() || node.dst.size() > function.outputs.size()) {
+    return InvalidModel(context, ": ", node.src.size(), " inputs and ", node.dst.size(), " outputs, the function has ",
+                        function.inputs.size(), " and ", function.outputs.size());
+  }
+  FunctionCall call;
+  call.function = &function;
+  call.prefix = node.name + "/";
+  call.attributes = std::move(node.attrs);
+  Attributes defaults;
+  for (const std::string_view bytes : function.defaults) {
+    std::string_view name;
+    MOKA_RETURN_IF_ERROR(ReadAttribute(bytes, model_.read, nullptr, nullptr, &defaults, &name).WithContext(context));
+  }
+  for (const auto& [name, value] : defaults.all()) {
+    if (!call.attributes.Has(name)) call.attributes.Set(name, value);
+  }
+  for (size_t i = 0; i < function.inputs.size(); ++i) {
+    call.values[function.inputs[i]] = i < node.src.size() ? node.src[i] : kNoValue;
+  }
+  std::vector<std::pair<ValueId, ValueId>> passed;  // an output that is an input
+  for (size_t i = 0; i < node.dst.size(); ++i) {
+    const auto [it, is_new] = call.values.try_emplace(function.outputs[i], node.dst[i]);
+    if (!is_new) passed.emplace_back(it->second, node.dst[i]);
+  }
+  model_.calls.push_back(&call);
+  Status status;
+  for (size_t i = 0; status.ok() && i < function.nodes.size(); ++i) status = ReadNode(function.nodes[i], i);
+  model_.calls.pop_back();
+  MOKA_RETURN_IF_ERROR(status.WithContext(context));
+  for (const auto& [src, dst] : passed) {
+    if (src == kNoValue || dst == kNoValue) continue;
+    if (!scope_.Define(dst)) return InvalidModel(context, ": result '", graph_->value(dst).name, "' is made twice");
+    OnnxNode identity;
+    identity.op = "Identity";
+    identity.name = node.name;
+    identity.opset = kNewestOpset;
+    identity.src = {src};
+    identity.dst = {dst};
+    nodes_.push_back(std::move(identity));
+  }
+  return Status();
 }
 
 std::string GraphReader::UniqueName(std::string name) {

@@ -4,13 +4,13 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "formats/onnx/context.h"
+#include "formats/onnx/function_reader.h"
 #include "graph/graph.h"
 
 namespace moka::onnx {
@@ -23,8 +23,9 @@ struct ModelContext {
       : read(file, model_options), nodes_left(model_options.max_nodes) {}
 
   ReadContext read;
-  std::map<std::string, int64_t, std::less<>> opsets;       // by domain; "" is the default one
-  std::set<std::pair<std::string, std::string>> functions;  // domain and name of those that the model defines
+  Opsets opsets;
+  std::map<std::pair<std::string, std::string>, Function> functions;  // by domain and name
+  std::vector<FunctionCall*> calls;                                   // whose nodes are being read, innermost last
   int64_t nodes_left;
 
   // A sound model may still be one that moka cannot run: reading goes on, so that the message can count.

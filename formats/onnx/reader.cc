@@ -18,50 +18,12 @@ constexpr int64_t kOldestIrVersion = 3;
 
 std::string ContextOf(const OnnxSource& source) { return source.path.empty() ? "model in memory" : source.path; }
 
-Status ReadOpset(std::string_view bytes, ModelContext* model) {
-  std::string domain;
-  int64_t version = 0;
-  for (Fields fields(bytes); fields.Next();) {
-    switch (fields.field()) {
-      case OperatorSetFields::kDomain:
-        domain = fields.String();
-        break;
-      case OperatorSetFields::kVersion:
-        version = fields.Int();
-        break;
-      default:
-        fields.Skip();
-    }
-  }
-  if (domain == "ai.onnx") domain.clear();
-  const std::string shown = domain.empty() ? "ai.onnx" : domain;
-  if (version < 1) return InvalidModel("opset_import: version ", version, " of domain ", shown);
-  const auto [it, is_new] = model->opsets.emplace(domain, version);
-  if (!is_new && it->second != version) {
-    return InvalidModel("opset_import: versions ", it->second, " and ", version, " of domain ", shown);
-  }
-  if (domain.empty() && version > kNewestOpset) {
-    return Unsupported("opset ", version, " of domain ai.onnx; the newest that moka knows is ", kNewestOpset);
-  }
-  return Status();
-}
-
-void ReadFunctionName(std::string_view bytes, ModelContext* model) {
-  std::string domain, name;
-  for (Fields fields(bytes); fields.Next();) {
-    switch (fields.field()) {
-      case FunctionFields::kName:
-        name = fields.String();
-        break;
-      case FunctionFields::kDomain:
-        domain = fields.String();
-        break;
-      default:
-        fields.Skip();
-    }
-  }
-  if (domain == "ai.onnx") domain.clear();
-  model->functions.emplace(std::move(domain), std::move(name));
+Status AddFunction(std::string_view bytes, ModelContext* model) {
+  Function function;
+  MOKA_RETURN_IF_ERROR(ReadFunction(bytes, &function));
+  std::pair key(function.domain, function.name);
+  if (model->functions.emplace(key, std::move(function)).second) return Status();
+  return InvalidModel("function '", key.second, "' of domain '", key.first, "' is there twice");
 }
 
 Status ReadHeader(std::string_view bytes, ModelContext* model, std::string_view* graph) {
@@ -77,10 +39,10 @@ Status ReadHeader(std::string_view bytes, ModelContext* model, std::string_view*
         ++graphs;
         break;
       case ModelFields::kOpsetImport:
-        MOKA_RETURN_IF_ERROR(ReadOpset(fields.Bytes(), model));
+        MOKA_RETURN_IF_ERROR(ReadOpset(fields.Bytes(), &model->opsets));
         break;
       case ModelFields::kFunctions:
-        ReadFunctionName(fields.Bytes(), model);
+        MOKA_RETURN_IF_ERROR(AddFunction(fields.Bytes(), model));
         break;
       default:
         fields.Skip();

@@ -15,8 +15,10 @@ namespace moka::onnx {
 struct OnnxNode {
   std::string op, domain, name;
   Attributes attrs;
-  std::vector<ValueId> src, dst;      // kNoValue where absent
-  std::vector<std::string> captures;  // as Node::captures; not in src yet
+  std::vector<ValueId> src, dst;           // kNoValue where absent
+  int64_t opset = 0;                       // of the default domain, where the node was written
+  std::vector<std::string> captures = {};  // as Node::captures
+  std::vector<ValueId> captured = {};      // the values of those names
 };
 
 class Scope {

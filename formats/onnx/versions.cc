@@ -271,6 +271,7 @@ bool IsReplaced(std::string_view op) {
 }
 
 Status Upgrader::Upgrade(OnnxNode node, std::vector<OnnxNode>* out) {
+  opset_ = node.opset;
   TrackRank(node);
   before_.clear();
   after_.clear();

@@ -21,8 +21,8 @@ bool IsReplaced(std::string_view op);
 
 class Upgrader {
  public:
-  // `uses[id]`: how many nodes and graph outputs read the value. `opset` is that of the default domain.
-  Upgrader(Scope* scope, const std::vector<int>* uses, int64_t opset) : scope_(scope), uses_(uses), opset_(opset) {}
+  // `uses[id]`: how many nodes and graph outputs read the value.
+  Upgrader(Scope* scope, const std::vector<int>* uses) : scope_(scope), uses_(uses) {}
 
   // Appends the newest form of `node`, one node or several, to *out. Nodes must come in the file's order.
   Status Upgrade(OnnxNode node, std::vector<OnnxNode>* out);
@@ -30,7 +30,7 @@ class Upgrader {
   // ---- For the converters of the table ----
 
   Scope& scope() { return *scope_; }
-  int64_t opset() const { return opset_; }
+  int64_t opset() const { return opset_; }  // of the default domain, for the node that is being converted
   bool IsUsed(ValueId id) const;
   // -1 when neither the file nor the operators before say it.
   int RankOf(ValueId id) const;
@@ -51,7 +51,7 @@ class Upgrader {
 
   Scope* scope_;
   const std::vector<int>* uses_;
-  int64_t opset_;
+  int64_t opset_ = 0;
   std::unordered_map<ValueId, int> ranks_;
   std::vector<OnnxNode> before_, after_;
 };
