@@ -33,6 +33,8 @@ Status Session::RunInto(const ConstTensorView* inputs, size_t num_inputs, const 
   return impl_->RunInto({inputs, num_inputs}, {outputs, num_outputs});
 }
 
+void Session::ResetState() { impl_->ResetState(); }
+
 TransferCounts Session::transfers() const { return impl_->transfers(); }
 
 }  // namespace moka

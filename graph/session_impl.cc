@@ -56,6 +56,7 @@ Status SessionImpl::Start() {
   const Graph& graph = model_->graph();
   MOKA_ASSIGN_OR_RETURN(key_, model_->KeyFor(options_.outputs));
   for (ValueId v : key_.outputs) output_names_.push_back(graph.value(v).name);
+  MOKA_RETURN_IF_ERROR(state_.Start(options_.state, *model_, output_names_));
   for (size_t d = 0; d < devices_.size(); ++d) {
     if (devices_[d]->limits().host_memory) host_ = static_cast<int>(d);
   }
@@ -194,6 +195,12 @@ Status SessionImpl::Select(const ShapeAt& shape_at, const DataAt& data_at) {
   return FitMemory();
 }
 
+Status SessionImpl::SelectFor(std::span<const ConstTensorView> inputs) {
+  MOKA_RETURN_IF_ERROR(CheckInputs(inputs));
+  if (runner_ != nullptr) return {};
+  return Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; });
+}
+
 Result<std::unique_ptr<SessionImpl::Entry>> SessionImpl::MakeEntry(std::vector<Shape> shapes, SpecializationKey key) {
   PlanRequest request;
   MOKA_ASSIGN_OR_RETURN(request.specialization, model_->Specialize(key));
@@ -295,69 +302,7 @@ Result<std::vector<Shape>> SessionImpl::Bind(const std::vector<Shape>& input_sha
   return entries_.front()->output_shapes;
 }
 
-// ---- Running ------------------------------------------------------------------------------------------------------
-
-Status SessionImpl::RunInto(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs) {
-  MOKA_RETURN_IF_ERROR(CheckInputs(inputs));
-  if (runner_ == nullptr) {
-    MOKA_RETURN_IF_ERROR(
-        Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
-  }
-  if (runner_ != nullptr) return RunStagedInto(inputs, outputs);
-  MOKA_RETURN_IF_ERROR(CheckOutputs(*entries_.front(), outputs));
-  return Execute(inputs, outputs);
-}
-
-Result<std::vector<Tensor>> SessionImpl::Run(std::span<const ConstTensorView> inputs) {
-  MOKA_RETURN_IF_ERROR(CheckInputs(inputs));
-  if (runner_ == nullptr) {
-    MOKA_RETURN_IF_ERROR(
-        Select([&](size_t i) -> const Shape& { return inputs[i].shape; }, [&](size_t i) { return inputs[i].data; }));
-  }
-  if (runner_ != nullptr) return RunStaged(inputs);
-  const Entry& entry = *entries_.front();
-  std::vector<Tensor> tensors;
-  std::vector<TensorView> views;
-  for (size_t i = 0; i < entry.output_shapes.size(); ++i) {
-    auto tensor = Tensor::Create(entry.prepared->plan.outputs[i].type, entry.output_shapes[i]);
-    if (!tensor.ok()) return tensor.status().WithContext(StrCat("output '", output_names_[i], "'"));
-    tensors.push_back(std::move(tensor).value());
-    views.push_back(tensors.back().view());
-  }
-  MOKA_RETURN_IF_ERROR(Execute(inputs, views));
-  return tensors;
-}
-
-Result<std::vector<Datum>> SessionImpl::RunData(std::span<const Datum> inputs) {
-  if (runner_ != nullptr) return RunStaged(inputs);
-  std::vector<ConstTensorView> views;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].is_tensor()) return InvalidArgument("input ", i, ": ", ToString(inputs[i]), ", expected a tensor");
-    views.push_back(inputs[i].tensor().view());
-  }
-  MOKA_ASSIGN_OR_RETURN(std::vector<Tensor> tensors, Run(views));
-  std::vector<Datum> outputs;
-  for (Tensor& tensor : tensors) outputs.emplace_back(std::move(tensor));
-  return outputs;
-}
-
-Result<std::vector<Tensor>> SessionImpl::Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs) {
-  const std::vector<ValueInfo>& expected = model_->inputs();
-  std::vector<ConstTensorView> ordered(expected.size());
-  std::vector<bool> given(expected.size(), false);
-  for (const auto& [name, view] : inputs) {
-    size_t i = 0;
-    while (i < expected.size() && expected[i].name != name) ++i;
-    if (i == expected.size()) return InvalidArgument("the model has no input '", name, "'");
-    if (given[i]) return InvalidArgument("input '", name, "' is given twice");
-    given[i] = true;
-    ordered[i] = view;
-  }
-  for (size_t i = 0; i < expected.size(); ++i) {
-    if (!given[i]) return InvalidArgument("input '", expected[i].name, "' is missing");
-  }
-  return Run(ordered);
-}
+// ---- One run ------------------------------------------------------------------------------------------------------
 
 // Kernels need memory aligned to the element, and pointers instead of strings: what is not so goes through copies.
 void SessionImpl::AlignCallersMemory(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs) {

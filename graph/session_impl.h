@@ -12,6 +12,7 @@
 #include "graph/model_impl.h"
 #include "graph/prepared_plan.h"
 #include "graph/session_memory.h"
+#include "graph/session_state.h"
 #include "moka/inspect.h"
 #include "moka/session.h"
 
@@ -29,6 +30,7 @@ class SessionImpl {
   Result<std::vector<Tensor>> Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs);
   Result<std::vector<Datum>> RunData(std::span<const Datum> inputs);
   Status RunInto(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs);
+  void ResetState() { state_.Reset(); }
   TransferCounts transfers() const;
   Result<PlanInfo> Inspect() const;
 
@@ -55,6 +57,7 @@ class SessionImpl {
 
   SessionImpl(std::shared_ptr<const ModelImpl> model, std::vector<Device*> devices, const SessionOptions& options);
   Status Start();
+  Result<std::vector<Tensor>> RunOnce(std::span<const ConstTensorView> inputs);
   // session_staged.cc: where no plan can hold the graph.
   Status StartStaged();
   Result<std::vector<Datum>> RunStaged(std::span<const Datum> inputs);
@@ -64,6 +67,7 @@ class SessionImpl {
   Status CheckOutputs(const Entry& entry, std::span<const TensorView> outputs) const;
 
   // Moves the entry for these inputs to the front; makes it where there is none. `inputs` may lack data (Bind).
+  Status SelectFor(std::span<const ConstTensorView> inputs);
   template <class ShapeAt, class DataAt>
   Status Select(const ShapeAt& shape_at, const DataAt& data_at);
   Result<std::unique_ptr<Entry>> MakeEntry(std::vector<Shape> shapes, SpecializationKey key);
@@ -86,7 +90,8 @@ class SessionImpl {
   std::vector<std::string> output_names_;
   SpecializationKey key_;  // without contents
   std::vector<int> shape_inputs_;
-  std::vector<std::unique_ptr<Queue>> queues_;   // per device; the CPU beside a GPU gets one when a plan needs it
+  std::vector<std::unique_ptr<Queue>> queues_;  // per device; the CPU beside a GPU gets one when a plan needs it
+  SessionState state_;
   SessionMemory memory_;                         // outlives the replays in entries_
   std::vector<std::unique_ptr<Entry>> entries_;  // most recently used first
   // Where no plan can hold the graph; the rest is then unused.

@@ -12,6 +12,7 @@ Status SessionImpl::StartStaged() {
   context_.devices = devices_;
   context_.options = options_;
   context_.options.outputs.clear();
+  context_.options.state.clear();
   context_.transfers = &staged_transfers_;
   if (options_.executor == nullptr) {
     pool_ = std::make_unique<ThreadPool>(HostWorkers());

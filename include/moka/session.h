@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "moka/datum.h"
@@ -23,6 +24,10 @@ struct SessionOptions {
   uint64_t memory_limit = 0;     // bytes of weights, packs, arena and scratch; 0: none
   bool strict = false;           // fail, with the whole list, where a node would fall back to the CPU or to a reference
   std::vector<std::string> outputs;  // any values of the graph; empty: the graph's own outputs
+  // Pairs of an output and the input that it becomes in the next run (recurrent networks, key/value caches). The caller
+  // may leave such an input out: nothing is copied, the memory that a run wrote is what the next one reads. It starts
+  // as zeros where its shape is fixed; a value that the caller passes replaces it. See Session::ResetState.
+  std::vector<std::pair<std::string, std::string>> state;
   int max_plans = 16;                // plans kept, one per combination of input shapes, least recently used dropped
   bool verify = true;                // check every plan before it runs (see graph/verifier.h)
   bool profile = false;              // collect step times, see moka/inspect.h
@@ -53,15 +58,20 @@ class Session {
   // whose shapes depend on data (If, Loop, NonZero ...): use Run then.
   Result<std::vector<Shape>> Bind(const std::vector<Shape>& input_shapes);
 
-  // Runs with one tensor per graph input, in order, and returns new tensors, one per output.
+  // Runs with one tensor per graph input, in order, and returns new tensors, one per output. A view of type kNone
+  // stands for an input that is state. Outputs that are state must not be written to: the next run reads them.
   Result<std::vector<Tensor>> Run(const std::vector<ConstTensorView>& inputs);
   // The same with tensors by name.
   Result<std::vector<Tensor>> Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs);
   // The same where inputs or outputs are sequences or optionals.
   Result<std::vector<Datum>> RunData(const std::vector<Datum>& inputs);
   // Writes into the caller's memory: outputs[i] must have the type and shape of output i. On the CPU nothing is copied.
-  // In steady state (same shapes as the run before) it allocates nothing.
+  // Without memory for an output that is state, the session keeps it in its own; memory given for one must live until
+  // the next run is over. In steady state (same shapes as the run before) it allocates nothing.
   Status RunInto(const ConstTensorView* inputs, size_t num_inputs, const TensorView* outputs, size_t num_outputs);
+
+  // Forgets the state (SessionOptions::state): the next run begins anew.
+  void ResetState();
 
   // Transfers of the last run, counted where they are queued.
   TransferCounts transfers() const;
