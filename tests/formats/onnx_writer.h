@@ -130,6 +130,11 @@ class GraphBuilder {
   }
   void AddNode(const std::string& op, const std::vector<std::string>& src, const std::vector<std::string>& dst,
                const AttributeSpecs& attributes = {}, const std::string& name = "", const std::string& domain = "") {
+    AddField(onnx::GraphFields::kNode, EncodeNode(op, src, dst, attributes, name, domain));
+  }
+  static std::string EncodeNode(const std::string& op, const std::vector<std::string>& src,
+                                const std::vector<std::string>& dst, const AttributeSpecs& attributes,
+                                const std::string& name, const std::string& domain) {
     using F = onnx::NodeFields;
     std::string bytes;
     protozero::pbf_writer writer(bytes);
@@ -139,7 +144,7 @@ class GraphBuilder {
     writer.add_string(F::kOpType, op);
     if (!domain.empty()) writer.add_string(F::kDomain, domain);
     for (const AttributeSpec& attribute : attributes) writer.add_message(F::kAttribute, attribute.Encode());
-    AddField(onnx::GraphFields::kNode, bytes);
+    return bytes;
   }
   // Any field of length-delimited bytes, for what the functions above cannot say.
   void AddField(uint32_t field, const std::string& bytes) { protozero::pbf_writer(bytes_).add_bytes(field, bytes); }
@@ -189,12 +194,13 @@ class ModelBuilder : public GraphBuilder {
     if (!domain.empty()) opset.add_string(onnx::OperatorSetFields::kDomain, domain);
     opset.add_int64(onnx::OperatorSetFields::kVersion, version);
   }
-  // An empty body: enough to name a function.
-  void AddFunction(const std::string& domain, const std::string& name) {
-    protozero::pbf_writer model(header_);
-    protozero::pbf_writer function(model, onnx::ModelFields::kFunctions);
-    function.add_string(onnx::FunctionFields::kName, name);
-    function.add_string(onnx::FunctionFields::kDomain, domain);
+  // `body`: a FunctionBuilder's bytes; empty: enough to name a function.
+  void AddFunction(const std::string& domain, const std::string& name, const std::string& body = "") {
+    std::string function = body;
+    protozero::pbf_writer writer(function);
+    writer.add_string(onnx::FunctionFields::kName, name);
+    writer.add_string(onnx::FunctionFields::kDomain, domain);
+    protozero::pbf_writer(header_).add_message(onnx::ModelFields::kFunctions, function);
   }
 
   std::string Serialize() const {
@@ -208,6 +214,45 @@ class ModelBuilder : public GraphBuilder {
  private:
   int64_t ir_version_ = 8;
   std::string header_;
+};
+
+// The body of a function: a FunctionProto without its name.
+class FunctionBuilder {
+ public:
+  FunctionBuilder(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs, int64_t opset) {
+    protozero::pbf_writer writer(bytes_);
+    for (const std::string& input : inputs) writer.add_string(onnx::FunctionFields::kInput, input);
+    for (const std::string& output : outputs) writer.add_string(onnx::FunctionFields::kOutput, output);
+    protozero::pbf_writer import(writer, onnx::FunctionFields::kOpsetImport);
+    import.add_int64(onnx::OperatorSetFields::kVersion, opset);
+  }
+  void AddImport(const std::string& domain) {
+    protozero::pbf_writer writer(bytes_);
+    protozero::pbf_writer import(writer, onnx::FunctionFields::kOpsetImport);
+    import.add_string(onnx::OperatorSetFields::kDomain, domain);
+    import.add_int64(onnx::OperatorSetFields::kVersion, 1);
+  }
+  // references: attributes of the node that are those of the call, {own name, name in the call}.
+  void AddNode(const std::string& op, const std::vector<std::string>& src, const std::vector<std::string>& dst,
+               const AttributeSpecs& attributes = {},
+               const std::vector<std::pair<std::string, std::string>>& references = {},
+               const std::string& domain = "") {
+    std::string node = GraphBuilder::EncodeNode(op, src, dst, attributes, "", domain);
+    protozero::pbf_writer writer(node);
+    for (const auto& [own, of_call] : references) {
+      protozero::pbf_writer attribute(writer, onnx::NodeFields::kAttribute);
+      attribute.add_string(onnx::AttributeFields::kName, own);
+      attribute.add_string(onnx::AttributeFields::kRefName, of_call);
+    }
+    protozero::pbf_writer(bytes_).add_message(onnx::FunctionFields::kNode, node);
+  }
+  void AddDefault(const AttributeSpec& attribute) {
+    protozero::pbf_writer(bytes_).add_message(onnx::FunctionFields::kAttributeProto, attribute.Encode());
+  }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
 };
 
 inline std::string AttributeSpec::Encode() const {

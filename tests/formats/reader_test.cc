@@ -229,7 +229,7 @@ TEST(OnnxReader, CountsUnknownOperatorsAndNamesTheFirst) {
             "the same holds for 2 other nodes (also Twist)");
 }
 
-TEST(OnnxReader, RefusesFunctionsByName) {
+TEST(OnnxReader, RefusesCallsThatDoNotFitTheFunction) {
   ModelBuilder model;
   model.AddFunction("local", "MyOp");
   model.AddOpset("local", 1);
@@ -237,25 +237,41 @@ TEST(OnnxReader, RefusesFunctionsByName) {
   model.AddNode("MyOp", {"x"}, {"y"}, {}, "f", "local");
   model.AddOutput("y");
   const Status status = Read(model.Serialize()).status();
-  EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-  EXPECT_NE(status.message().find("MyOp"), std::string::npos);
-  EXPECT_NE(status.message().find("function"), std::string::npos) << status.message();
+  EXPECT_EQ(status.code(), StatusCode::kInvalidModel);
+  EXPECT_EQ(status.message(), "model in memory: node 'f' (MyOp): 1 inputs and 1 outputs, the function has 0 and 0");
 }
 
-TEST(OnnxReader, RefusesStringsOnlyWhereANodeNeedsThem) {
-  for (const bool needed : {false, true}) {
+TEST(OnnxReader, StringsAreTensorsToo) {
+  const auto with = [](int64_t count) {
+    const std::string field = {static_cast<char>(onnx::TensorFields::kStringData << 3 | 2), 3, 'a', 'b', 'c'};
     ModelBuilder model;
-    model.AddInput("x", {1});
-    model.AddTensor("labels", {onnx::ToOnnx(DataType::kString), {0}, "", {}, std::string(1, '\x32') + '\0'});
-    model.AddNode("Identity", {needed ? "labels" : "x"}, {"y"});
+    model.AddTensor("labels", {onnx::ToOnnx(DataType::kString), {count}, "", {}, field + field});
+    model.AddNode("Identity", {"labels"}, {"y"});
     model.AddOutput("y");
-    const Status status = Read(model.Serialize()).status();
-    EXPECT_EQ(status.ok(), !needed) << status.message();
-    if (needed) {
-      EXPECT_EQ(status.code(), StatusCode::kUnsupported);
-      EXPECT_NE(status.message().find("STRING"), std::string::npos) << status.message();
-    }
-  }
+    return Read(model.Serialize());
+  };
+  const Result<Graph> graph = with(2);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  const HostTensor& labels = *graph->value(graph->FindValue("labels")).constant;
+  ASSERT_EQ(labels.desc.NumElements(), 2);
+  EXPECT_EQ(*static_cast<const std::string* const*>(labels.data)[1], "abc");
+  EXPECT_NE(with(3).status().message().find("string_data has 2 elements, the shape [3] needs 3"), std::string::npos);
+}
+
+TEST(OnnxReader, UnpacksElementsOfLessThanAByte) {
+  const auto read = [](DataType type, int64_t count, const std::string& raw) {
+    const std::string bytes = TensorSpec{onnx::ToOnnx(type), {count}, raw, {}, {}}.Encode("t");
+    Result<HostTensor> tensor = ReadTensorProto({bytes, "", nullptr});
+    EXPECT_TRUE(tensor.ok()) << tensor.status().message();
+    const auto* first = static_cast<const int8_t*>(tensor->data);
+    return std::vector<int>(first, first + count);
+  };
+  EXPECT_EQ(read(DataType::kI4, 3, "\x8f\x07"), (std::vector<int>{-1, -8, 7}));
+  EXPECT_EQ(read(DataType::kU4, 3, "\x8f\x07"), (std::vector<int>{15, 8, 7}));
+  EXPECT_EQ(read(DataType::kI2, 5, "\xe4\x02"), (std::vector<int>{0, 1, -2, -1, -2}));
+  EXPECT_EQ(read(DataType::kU2, 5, "\xe4\x02"), (std::vector<int>{0, 1, 2, 3, 2}));
+  EXPECT_FALSE(
+      ReadTensorProto({TensorSpec{onnx::ToOnnx(DataType::kI4), {3}, "a", {}, {}}.Encode("t"), "", nullptr}).ok());
 }
 
 TEST(OnnxReader, AcceptsKnownOpsetsAndRefusesOthers) {
