@@ -205,17 +205,17 @@ class GraphRunner::Part {
 GraphRunner::GraphRunner(Graph graph, const RunnerContext& context) : graph_(std::move(graph)), context_(context) {}
 GraphRunner::~GraphRunner() = default;
 
-Result<std::unique_ptr<GraphRunner>> GraphRunner::Create(Graph graph, const RunnerContext& context) {
+Result<std::unique_ptr<GraphRunner>> GraphRunner::Create(Graph graph, const RunnerContext& context,
+                                                         std::vector<ValueId> cuts) {
   std::unique_ptr<GraphRunner> runner(new GraphRunner(std::move(graph), context));
-  MOKA_RETURN_IF_ERROR(runner->Prepare());
+  MOKA_RETURN_IF_ERROR(runner->Prepare(std::move(cuts)));
   return runner;
 }
 
-Status GraphRunner::Prepare() {
-  std::vector<ValueId> cuts;
+Status GraphRunner::Prepare(std::vector<ValueId> cuts) {
   if (EverythingDeclared(graph_)) {
     MOKA_ASSIGN_OR_RETURN(InferResult inferred, InferShapes(graph_));
-    cuts = std::move(inferred.cuts);
+    cuts.insert(cuts.end(), inferred.cuts.begin(), inferred.cuts.end());
   }
   MOKA_ASSIGN_OR_RETURN(stages_, DivideIntoStages(graph_, HostNodes(graph_), cuts));
   constants_.resize(graph_.values.size());

@@ -27,8 +27,10 @@ struct RunnerContext {
 class GraphRunner {
  public:
   // A sorted and checked graph. Types and dims that it declares must be those that Run will get; what it does not
-  // declare, Run finds out.
-  static Result<std::unique_ptr<GraphRunner>> Create(Graph graph, const RunnerContext& context);
+  // declare, Run finds out. `cuts`: as of InferResult, beyond those that inference finds here, since they showed only
+  // when the contents of inputs were known.
+  static Result<std::unique_ptr<GraphRunner>> Create(Graph graph, const RunnerContext& context,
+                                                     std::vector<ValueId> cuts = {});
   ~GraphRunner();
 
   // One datum per graph input; one per graph output is returned. Not thread-safe.
@@ -45,7 +47,7 @@ class GraphRunner {
   struct HostStep;
 
   GraphRunner(Graph graph, const RunnerContext& context);
-  Status Prepare();
+  Status Prepare(std::vector<ValueId> cuts);
   Status RunHostNode(size_t stage);
   Status RunPart(size_t stage);
 

@@ -129,6 +129,7 @@ Result<std::shared_ptr<const Specialization>> ModelImpl::MakeSpecialization(cons
     made->shape_inputs.push_back(static_cast<int>(it - graph.inputs.begin()));
   }
   made->staged = NeedsStages(graph, inferred);
+  made->cuts = inferred.cuts;
   if (inferred.shape_inputs.empty() && !made->staged && options_.optimize) MOKA_RETURN_IF_ERROR(Optimize(graph));
   return std::shared_ptr<const Specialization>(std::move(made));
 }

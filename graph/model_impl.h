@@ -30,7 +30,8 @@ struct SpecializationKey {
 struct Specialization {
   Graph graph;
   std::vector<int> shape_inputs;
-  bool staged = false;  // no plan can hold the graph (graph/stages.h); it is not optimised then
+  bool staged = false;        // no plan can hold the graph (graph/stages.h); it is not optimised then
+  std::vector<ValueId> cuts;  // where it is staged; see InferResult
 };
 
 // Thread-safe; shared by sessions.

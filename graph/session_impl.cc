@@ -60,7 +60,7 @@ Status SessionImpl::Start() {
   for (size_t d = 0; d < devices_.size(); ++d) {
     if (devices_[d]->limits().host_memory) host_ = static_cast<int>(d);
   }
-  if (model_->staged()) return StartStaged();
+  if (model_->staged()) return StartStaged({});
   MOKA_RETURN_IF_ERROR(MakeQueue(0));
   workers_.push_back(queues_[0]->workers());
   if (devices_.size() > 1) workers_.push_back(HostWorkers());
@@ -69,7 +69,7 @@ Status SessionImpl::Start() {
   if (!ranked) return {};
   // What does not depend on shapes fails here, not in the first run.
   MOKA_ASSIGN_OR_RETURN(const auto specialization, model_->Specialize(key_));
-  if (specialization->staged) return StartStaged();
+  if (specialization->staged) return StartStaged(specialization->cuts);
   shape_inputs_ = specialization->shape_inputs;
   if (!shape_inputs_.empty()) return {};
   std::vector<Shape> shapes;
@@ -183,7 +183,7 @@ Status SessionImpl::Select(const ShapeAt& shape_at, const DataAt& data_at) {
       key.known.emplace_back(i, std::move(contents));
     }
     MOKA_ASSIGN_OR_RETURN(const auto specialization, model_->Specialize(key));
-    if (specialization->staged) return StartStaged();
+    if (specialization->staged) return StartStaged(specialization->cuts);
     if (specialization->shape_inputs.empty()) break;
     for (int i : specialization->shape_inputs) shape_inputs_.push_back(i);
     std::sort(shape_inputs_.begin(), shape_inputs_.end());

@@ -59,7 +59,7 @@ class SessionImpl {
   Status Start();
   Result<std::vector<Tensor>> RunOnce(std::span<const ConstTensorView> inputs);
   // session_staged.cc: where no plan can hold the graph.
-  Status StartStaged();
+  Status StartStaged(const std::vector<ValueId>& cuts);
   Result<std::vector<Datum>> RunStaged(std::span<const Datum> inputs);
   Result<std::vector<Tensor>> RunStaged(std::span<const ConstTensorView> inputs);
   Status RunStagedInto(std::span<const ConstTensorView> inputs, std::span<const TensorView> outputs);

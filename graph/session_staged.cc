@@ -8,7 +8,7 @@
 
 namespace moka {
 
-Status SessionImpl::StartStaged() {
+Status SessionImpl::StartStaged(const std::vector<ValueId>& cuts) {
   context_.devices = devices_;
   context_.options = options_;
   context_.options.outputs.clear();
@@ -21,7 +21,7 @@ Status SessionImpl::StartStaged() {
   Graph graph = model_->graph();
   graph.outputs = key_.outputs;
   MOKA_RETURN_IF_ERROR(RemoveDeadNodes(graph));
-  MOKA_ASSIGN_OR_RETURN(runner_, GraphRunner::Create(std::move(graph), context_));
+  MOKA_ASSIGN_OR_RETURN(runner_, GraphRunner::Create(std::move(graph), context_, cuts));
   return {};
 }
 

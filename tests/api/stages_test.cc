@@ -5,6 +5,8 @@
 #include <malloc.h>
 #endif
 
+#include <list>
+
 #include "tests/api/small_models.h"
 
 namespace moka {
@@ -14,8 +16,10 @@ using test::FunctionBuilder;
 using test::GraphBuilder;
 using test::ModelBuilder;
 
-Model Load(const std::string& bytes) {
-  auto model = Model::FromMemory(bytes);
+// The bytes must outlive the model.
+Model Load(std::string bytes) {
+  static std::list<std::string> kept;
+  auto model = Model::FromMemory(kept.emplace_back(std::move(bytes)));
   EXPECT_TRUE(model.ok()) << model.status().message();
   return std::move(model).value();
 }
@@ -221,7 +225,8 @@ TEST(Stages, AFunctionThatCallsItselfIsRefused) {
   model.AddFunction("local", "Endless", endless.bytes());
   model.AddNode("Endless", {"x"}, {"y"}, {}, "call", "local");
   model.AddOutput("y");
-  const auto loaded = Model::FromMemory(model.Serialize());
+  const std::string bytes = model.Serialize();
+  const auto loaded = Model::FromMemory(bytes);
   ASSERT_FALSE(loaded.ok());
   EXPECT_EQ(loaded.status().code(), StatusCode::kInvalidModel);
   EXPECT_NE(loaded.status().message().find("functions call each other more than 24 deep"), std::string::npos);
