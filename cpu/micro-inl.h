@@ -6,6 +6,7 @@
 #define MOKA_CPU_MICRO_INL_H_
 #endif
 
+#include "cpu/functions-inl.h"
 #include "cpu/math-inl.h"
 #include "cpu/simd-inl.h"
 #include "ops/micro.h"
@@ -14,6 +15,21 @@ HWY_BEFORE_NAMESPACE();
 namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
+
+template <MicroOp kOp>
+HWY_INLINE V Trigonometric(V a) {
+  if constexpr (kOp == MicroOp::kSin) return VectorSin(a);
+  if constexpr (kOp == MicroOp::kCos) return VectorCos(a);
+  if constexpr (kOp == MicroOp::kTan) return VectorTan(a);
+  if constexpr (kOp == MicroOp::kAsin) return VectorAsin(a);
+  if constexpr (kOp == MicroOp::kAcos) return VectorAcos(a);
+  if constexpr (kOp == MicroOp::kAtan) return VectorAtan(a);
+  if constexpr (kOp == MicroOp::kSinh) return VectorSinh(a);
+  if constexpr (kOp == MicroOp::kCosh) return VectorCosh(a);
+  if constexpr (kOp == MicroOp::kAsinh) return VectorAsinh(a);
+  if constexpr (kOp == MicroOp::kAcosh) return VectorAcosh(a);
+  if constexpr (kOp == MicroOp::kAtanh) return VectorAtanh(a);
+}
 
 template <MicroOp kOp>
 HWY_INLINE V Compute(V a, V b, V c) {
@@ -39,6 +55,25 @@ HWY_INLINE V Compute(V a, V b, V c) {
     return hn::Mul(a, ClipNan(hn::MulAdd(a, hn::Set(d, 1.0f / 6), hn::Set(d, 0.5f)), zero, one));
   }
   if constexpr (kOp == MicroOp::kGelu) return VectorGelu(a);
+  if constexpr (kOp == MicroOp::kSqrt) return hn::Sqrt(a);
+  if constexpr (kOp == MicroOp::kLog) return VectorLog(a);
+  if constexpr (kOp == MicroOp::kPow) return VectorPow(a, b);
+  if constexpr (kOp == MicroOp::kMod) return EachLane(a, b, [](float x, float y) { return std::fmod(x, y); });
+  if constexpr (kOp == MicroOp::kFloorMod) return EachLane(a, b, &FloorModOf);
+  if constexpr (kOp == MicroOp::kAbs) return hn::Abs(a);
+  if constexpr (kOp == MicroOp::kSign) {
+    return hn::IfThenElse(hn::Gt(a, zero), one, hn::IfThenElse(hn::Lt(a, zero), hn::Neg(one), a));
+  }
+  if constexpr (kOp == MicroOp::kFloor) return hn::Floor(a);
+  if constexpr (kOp == MicroOp::kCeil) return hn::Ceil(a);
+  if constexpr (kOp == MicroOp::kRound) return hn::Round(a);
+  if constexpr (kOp == MicroOp::kSoftplus) return VectorSoftplus(a);
+  if constexpr (kOp == MicroOp::kElu) return VectorElu(a, b, c);
+  if constexpr (kOp == MicroOp::kMish) return VectorMish(a);
+  if constexpr (kOp == MicroOp::kGeluTanh) return VectorGeluTanh(a);
+  if constexpr (kOp == MicroOp::kLess) return hn::IfThenElseZero(hn::Lt(a, b), one);
+  if constexpr (kOp == MicroOp::kSelect) return hn::IfThenElse(hn::Eq(a, zero), c, b);
+  if constexpr (kOp >= MicroOp::kSin && kOp <= MicroOp::kAtanh) return Trigonometric<kOp>(a);
 }
 
 // dst may be a, b or c. kScalars: bit 1, 2 is set where b, c is one float for all elements.

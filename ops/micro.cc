@@ -7,6 +7,16 @@ namespace moka {
 double MicroMin(double a, double b) { return std::isnan(a) || a < b ? a : b; }
 double MicroMax(double a, double b) { return std::isnan(a) || a > b ? a : b; }
 
+double MicroFloorMod(double a, double b) {
+  const double rest = std::fmod(a, b);
+  if (rest == 0) return std::copysign(0.0, b);
+  return (rest < 0) != (b < 0) ? rest + b : rest;
+}
+double MicroSoftplus(double a) { return MicroMax(a, 0.0) + std::log1p(std::exp(-std::fabs(a))); }
+double MicroGeluTanh(double a) {
+  return 0.5 * a * (1 + std::tanh(0.79788456080286535588 * (a + 0.044715 * a * a * a)));
+}
+
 double MicroApply(MicroOp op, double a, [[maybe_unused]] double b, [[maybe_unused]] double c) {
   switch (op) {
 #define MOKA_MICRO_CASE(name, arity, expression) \

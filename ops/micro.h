@@ -13,9 +13,9 @@ inline constexpr int kMicroRegisters = 8;
 inline constexpr int kMicroMaxSources = 4;
 inline constexpr int kMicroMaxConstants = 8;
 
-// name, number of operands, expression in double (the oracle) over a, b, c. Operations after kExp are whole chains that
-// a peephole finds. The order is the numbering of every backend: append only.
-// NaN in an operand of Min, Max, Clip is the result.
+// name, number of operands, expression in double (the oracle) over a, b, c. Some operations are whole chains that a
+// peephole finds. The order is the numbering of every backend: append only.
+// NaN in an operand of Min, Max, Clip is the result. Round goes to the even one of two neighbours.
 #define MOKA_MICRO_OPS(X)                                       \
   X(Mov, 1, a)                                                  \
   X(Add, 2, a + b)                                              \
@@ -34,7 +34,34 @@ inline constexpr int kMicroMaxConstants = 8;
   X(Silu, 1, a / (1 + std::exp(-a)))                            \
   X(HardSigmoid, 3, MicroMax(0.0, MicroMin(1.0, a* b + c)))     \
   X(HardSwish, 1, a* MicroMax(0.0, MicroMin(1.0, a / 6 + 0.5))) \
-  X(Gelu, 1, 0.5 * a * std::erfc(-a * 0.70710678118654752440))
+  X(Gelu, 1, 0.5 * a * std::erfc(-a * 0.70710678118654752440))  \
+  X(Sqrt, 1, std::sqrt(a))                                      \
+  X(Log, 1, std::log(a))                                        \
+  X(Pow, 2, std::pow(a, b))                                     \
+  X(Mod, 2, std::fmod(a, b))                                    \
+  X(FloorMod, 2, MicroFloorMod(a, b))                           \
+  X(Abs, 1, std::fabs(a))                                       \
+  X(Sign, 1, a > 0 ? 1 : a < 0 ? -1 : a)                        \
+  X(Floor, 1, std::floor(a))                                    \
+  X(Ceil, 1, std::ceil(a))                                      \
+  X(Round, 1, std::nearbyint(a))                                \
+  X(Sin, 1, std::sin(a))                                        \
+  X(Cos, 1, std::cos(a))                                        \
+  X(Tan, 1, std::tan(a))                                        \
+  X(Asin, 1, std::asin(a))                                      \
+  X(Acos, 1, std::acos(a))                                      \
+  X(Atan, 1, std::atan(a))                                      \
+  X(Sinh, 1, std::sinh(a))                                      \
+  X(Cosh, 1, std::cosh(a))                                      \
+  X(Asinh, 1, std::asinh(a))                                    \
+  X(Acosh, 1, std::acosh(a))                                    \
+  X(Atanh, 1, std::atanh(a))                                    \
+  X(Softplus, 1, MicroSoftplus(a))                              \
+  X(Elu, 3, a < 0 ? c * std::expm1(a * b) : a)                  \
+  X(Mish, 1, a* std::tanh(MicroSoftplus(a)))                    \
+  X(GeluTanh, 1, MicroGeluTanh(a))                              \
+  X(Less, 2, a < b ? 1 : 0)                                     \
+  X(Select, 3, a != 0 ? b : c)
 
 enum class MicroOp : uint8_t {
 #define MOKA_MICRO_ENUM(name, arity, expression) k##name,
@@ -88,6 +115,9 @@ struct MicroProgram {
 
 double MicroMin(double a, double b);
 double MicroMax(double a, double b);
+double MicroFloorMod(double a, double b);  // the remainder with the sign of b
+double MicroSoftplus(double a);            // ln(1 + exp(a))
+double MicroGeluTanh(double a);            // 0.5 a (1 + tanh(sqrt(2 / pi) (a + 0.044715 a^3)))
 // One operation in double: the oracle.
 double MicroApply(MicroOp op, double a, double b, double c);
 // The whole program in double. sources[k] is the element of source k.

@@ -29,6 +29,12 @@ uint8_t MicroBuilder::Constant(float value) {
   return static_cast<uint8_t>(kFirstConstant + constants_.size() - 1);
 }
 
+bool MicroBuilder::IsConstant(uint8_t code, float* value) const {
+  if (code < kFirstConstant || code >= kFirstResult) return false;
+  *value = constants_[static_cast<size_t>(code - kFirstConstant)];
+  return true;
+}
+
 uint8_t MicroBuilder::Emit(MicroOp op, uint8_t a, uint8_t b, uint8_t c) {
   const int arity = Arity(op);
   const uint8_t operands[] = {a, b, c};
@@ -131,12 +137,75 @@ class MicroFinisher {
   }
 
   // 1 + erf(x / sqrt(2))
-  bool MatchGeluGate(uint8_t code, uint8_t* x) const {
+  bool MatchErfGate(uint8_t code, uint8_t* x) const {
     uint8_t inner = 0;
     if (!MatchAddConstant(code, 1, &inner)) return false;
     const Operation* erf = Find(inner, MicroOp::kErf);
     return erf != nullptr && erf->a >= kFirstResult &&
            MatchScaled(b_.operations_[static_cast<size_t>(erf->a - kFirstResult)], 0.70710678118654752, x);
+  }
+
+  // A product in any association.
+  struct Factors {
+    static constexpr int kMax = 6;
+    uint8_t codes[kMax];
+    int count = 0;
+  };
+  bool AddFactors(uint8_t code, Factors* factors) const {
+    if (const Operation* mul = Find(code, MicroOp::kMul)) {
+      return AddFactors(mul->a, factors) && AddFactors(mul->b, factors);
+    }
+    if (factors->count == Factors::kMax) return false;
+    factors->codes[factors->count++] = code;
+    return true;
+  }
+  // Whether the factors are `constant` and `power` times x, in any order.
+  bool IsScaledPower(const Factors& factors, double constant, uint8_t x, int power) const {
+    const auto is = [&](uint8_t code) { return IsConstant(code, constant); };
+    const uint8_t *first = factors.codes, *last = first + factors.count;
+    return factors.count == power + 1 && std::count(first, last, x) == power && std::count_if(first, last, is) == 1;
+  }
+
+  // addend + constant * x^power; `addend` is given.
+  bool IsPolynomial(uint8_t code, const auto& is_addend, double constant, uint8_t x, int power) const {
+    if (const Operation* fused = Find(code, MicroOp::kMulAdd)) {
+      Factors factors;
+      return is_addend(fused->c) && AddFactors(fused->a, &factors) && AddFactors(fused->b, &factors) &&
+             IsScaledPower(factors, constant, x, power);
+    }
+    const Operation* add = Find(code, MicroOp::kAdd);
+    if (add == nullptr) return false;
+    for (auto [product, addend] : BothOrders(*add)) {
+      Factors factors;
+      if (is_addend(addend) && AddFactors(product, &factors) && IsScaledPower(factors, constant, x, power)) return true;
+    }
+    return false;
+  }
+
+  // 1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)), or with x in front of the bracket.
+  bool MatchTanhGate(uint8_t code, uint8_t x) const {
+    constexpr double kScale = 0.79788456080286535588, kCubic = 0.044715;
+    uint8_t inner = 0;
+    if (!MatchAddConstant(code, 1, &inner)) return false;
+    const Operation* tanh = Find(inner, MicroOp::kTanh);
+    Factors factors;
+    if (tanh == nullptr || !AddFactors(tanh->a, &factors) || factors.count < 2 || factors.count > 3) return false;
+    bool scaled = false, outside = false, polynomial = false;
+    for (int i = 0; i < factors.count; ++i) {
+      const uint8_t factor = factors.codes[i];
+      if (IsConstant(factor, kScale)) {
+        scaled = true;
+      } else if (factor == x) {
+        outside = true;
+      } else if (factors.count == 2) {
+        polynomial = IsPolynomial(
+            factor, [&](uint8_t addend) { return addend == x; }, kCubic, x, 3);
+      } else {
+        polynomial = IsPolynomial(
+            factor, [&](uint8_t addend) { return IsConstant(addend, 1); }, kCubic, x, 2);
+      }
+    }
+    return scaled && polynomial && outside == (factors.count == 3);
   }
 
   bool IsHardSigmoidGate(uint8_t code, uint8_t x) const {
@@ -145,16 +214,22 @@ class MicroFinisher {
   }
 
   // The product 0.5 * x * gate(x) in any association.
-  bool MatchGelu(const Operation& o, uint8_t* x) const {
+  bool RewriteGelu(Operation& o) {
     for (auto [left, right] : BothOrders(o)) {
       const Operation* inner = Find(left, MicroOp::kMul);
       if (inner == nullptr) continue;
       uint8_t factors[] = {right, inner->a, inner->b};
       std::sort(std::begin(factors), std::end(factors));
       do {
+        const uint8_t x = factors[2];
         uint8_t gated = 0;
-        if (IsConstant(factors[0], 0.5) && MatchGeluGate(factors[1], &gated) && gated == factors[2]) {
-          *x = gated;
+        if (!IsConstant(factors[0], 0.5)) continue;
+        if (MatchErfGate(factors[1], &gated) && gated == x) {
+          o = {MicroOp::kGelu, x, 0, 0};
+          return true;
+        }
+        if (MatchTanhGate(factors[1], x)) {
+          o = {MicroOp::kGeluTanh, x, 0, 0};
           return true;
         }
       } while (std::next_permutation(std::begin(factors), std::end(factors)));
@@ -162,8 +237,40 @@ class MicroFinisher {
     return false;
   }
 
+  // 1 + exp(x), or with `negated` 1 + exp(-x).
+  bool MatchOnePlusExp(uint8_t code, bool negated, uint8_t* x) const {
+    uint8_t inner = 0;
+    if (!MatchAddConstant(code, 1, &inner)) return false;
+    const Operation* exp = Find(inner, MicroOp::kExp);
+    if (exp == nullptr) return false;
+    *x = exp->a;
+    if (!negated) return true;
+    const Operation* minus = Find(exp->a, MicroOp::kMul);
+    return minus != nullptr && MatchScaled(*minus, -1, x);
+  }
+
+  // ln(1 + exp(x)); a / (1 + exp(-x)) where a is 1 or x.
+  bool RewriteExponentials(Operation& o) {
+    uint8_t x = 0;
+    if (o.op == MicroOp::kLog && MatchOnePlusExp(o.a, false, &x)) {
+      o = {MicroOp::kSoftplus, x, 0, 0};
+      return true;
+    }
+    if (o.op != MicroOp::kDiv || !MatchOnePlusExp(o.b, true, &x)) return false;
+    if (!IsConstant(o.a, 1) && o.a != x) return false;
+    o = {o.a == x ? MicroOp::kSilu : MicroOp::kSigmoid, x, 0, 0};
+    return true;
+  }
+
+  bool IsMishGate(uint8_t code, uint8_t x) const {
+    const Operation* tanh = Find(code, MicroOp::kTanh);
+    const Operation* softplus = tanh == nullptr ? nullptr : Find(tanh->a, MicroOp::kSoftplus);
+    return softplus != nullptr && softplus->a == x;
+  }
+
   void RewriteChains(Operation& o) {
     uint8_t x = 0, product = 0;
+    if (RewriteExponentials(o)) return;
     if (MatchScaled(o, 1.0 / 6, &product)) {
       if (MatchRelu6OfShifted(product, &x)) {
         o = {MicroOp::kHardSigmoid, x, b_.Constant(1.0f / 6), b_.Constant(0.5f)};
@@ -185,12 +292,16 @@ class MicroFinisher {
           o = {MicroOp::kSilu, value, 0, 0};
           return;
         }
+        if (IsMishGate(gate, value)) {
+          o = {MicroOp::kMish, value, 0, 0};
+          return;
+        }
         if (IsHardSigmoidGate(gate, value)) {
           o = {MicroOp::kHardSwish, value, 0, 0};
           return;
         }
       }
-      if (MatchGelu(o, &x)) o = {MicroOp::kGelu, x, 0, 0};
+      if (RewriteGelu(o)) return;
     }
     RewriteClip(o);
   }

@@ -23,6 +23,7 @@ class MicroBuilder {
   uint8_t Src(int i) const { return sources_[static_cast<size_t>(i)]; }
 
   uint8_t Constant(float value);  // reuses an equal one
+  bool IsConstant(uint8_t code, float* value) const;
   // Returns the register with the result, or a constant where all operands are constants.
   uint8_t Emit(MicroOp op, uint8_t a, uint8_t b = 0, uint8_t c = 0);
   void SetResult(uint8_t code) { result_ = code; }
@@ -32,8 +33,9 @@ class MicroBuilder {
   uint8_t result() const { return result_; }
   int num_sources() const { return num_sources_; }
   bool ok() const { return ok_; }
-  // Finds the peephole forms (Mul and Add: MulAdd; Max and Min with constants: Clip; the chains of Silu, HardSwish and
-  // Gelu), drops what the result does not need, and assigns the eight real registers. False when it does not fit.
+  // Finds the peephole forms (Mul and Add: MulAdd; Max and Min with constants: Clip; the chains of Sigmoid, Silu,
+  // Softplus, Mish, HardSwish and both Gelus), drops what the result does not need, and assigns the eight real
+  // registers. False when it does not fit.
   bool Finish(MicroProgram* program) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <cfloat>
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "ops/micro.h"
 #include "tests/cpu/run_op.h"
@@ -12,16 +13,20 @@ namespace {
 
 class VectorMath : public OnEveryTarget {
  protected:
-  std::vector<float> Apply(MicroOp op, const std::vector<float>& x) {
+  // `second`: the other operand of an operation on two.
+  std::vector<float> Apply(MicroOp op, const std::vector<float>& x, const std::vector<float>* second = nullptr) {
     OpTest test;
     test.op = "moka.Elementwise";
-    test.src.emplace_back(MakeDense(DataType::kF32, {static_cast<int64_t>(x.size())}));
-    std::memcpy(test.src[0].data(), x.data(), x.size() * sizeof(float));
+    for (const std::vector<float>* operand : {&x, second}) {
+      if (operand == nullptr) continue;
+      test.src.emplace_back(MakeDense(DataType::kF32, {static_cast<int64_t>(x.size())}));
+      std::memcpy(test.src.back().data(), operand->data(), x.size() * sizeof(float));
+    }
     test.dst = {test.src[0].desc()};
     test.program_begin = 0;
     test.program.num_ops = 1;
-    test.program.num_sources = 1;
-    test.program.ops[0] = {op, 0, MicroSource(0), 0, 0, {}};
+    test.program.num_sources = static_cast<int>(test.src.size());
+    test.program.ops[0] = {op, 0, MicroSource(0), MicroSource(1), 0, {}};
     const OpRun run = RunOp(device(), test);
     EXPECT_EQ(run.kernel, Kernel("micro"));
     std::vector<float> y(x.size());
@@ -54,13 +59,19 @@ struct Function {
 };
 
 double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double Softplus(double x) { return MicroSoftplus(x); }
 
 TEST_P(VectorMath, StaysWithinItsUlps) {
   const Function functions[] = {
-      {"exp", MicroOp::kExp, &std::exp, 1.5},
-      {"tanh", MicroOp::kTanh, &std::tanh, 6},
-      {"erf", MicroOp::kErf, &std::erf, 7},
-      {"sigmoid", MicroOp::kSigmoid, &Sigmoid, 3},
+      {"exp", MicroOp::kExp, &std::exp, 1.5},     {"tanh", MicroOp::kTanh, &std::tanh, 6},
+      {"erf", MicroOp::kErf, &std::erf, 7},       {"sigmoid", MicroOp::kSigmoid, &Sigmoid, 3},
+      {"sqrt", MicroOp::kSqrt, &std::sqrt, 0.5},  {"log", MicroOp::kLog, &std::log, 4},
+      {"sin", MicroOp::kSin, &std::sin, 4},       {"cos", MicroOp::kCos, &std::cos, 4},
+      {"tan", MicroOp::kTan, &std::tan, 8},       {"asin", MicroOp::kAsin, &std::asin, 3},
+      {"acos", MicroOp::kAcos, &std::acos, 3},    {"atan", MicroOp::kAtan, &std::atan, 3},
+      {"sinh", MicroOp::kSinh, &std::sinh, 8},    {"cosh", MicroOp::kCosh, &std::cosh, 5},
+      {"asinh", MicroOp::kAsinh, &std::asinh, 5}, {"acosh", MicroOp::kAcosh, &std::acosh, 5},
+      {"atanh", MicroOp::kAtanh, &std::atanh, 5}, {"softplus", MicroOp::kSoftplus, &Softplus, 5},
   };
   const std::vector<float> x = AllExponents();
   for (const Function& function : functions) {
@@ -69,8 +80,12 @@ TEST_P(VectorMath, StaysWithinItsUlps) {
     float worst_x = 0;
     for (size_t i = 0; i < x.size(); ++i) {
       const double want = function.f(x[i]);
-      if (want > FLT_MAX) {
-        ASSERT_GT(y[i], 3.4e38f) << function.name << "(" << x[i] << ")";
+      if (std::isnan(want)) {
+        ASSERT_TRUE(std::isnan(y[i])) << function.name << "(" << x[i] << ")";
+        continue;
+      }
+      if (std::abs(want) > FLT_MAX) {
+        ASSERT_GT(want > 0 ? y[i] : -y[i], 3.4e38f) << function.name << "(" << x[i] << ")";
         continue;
       }
       const double error = std::abs(static_cast<double>(y[i]) - want) / Ulp(want);
@@ -83,9 +98,42 @@ TEST_P(VectorMath, StaysWithinItsUlps) {
   }
 }
 
+// Against std::pow in double, over all exponents of both operands, and the cases that C lists.
+TEST_P(VectorMath, PowFollowsItsDefinition) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity(), kNan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> bases = {0.0f,  -0.0f,     1,          -1,   2,      -2,      0.5f,
+                              -0.5f, kInfinity, -kInfinity, kNan, 1e-40f, -3e-39f, 3e38f};
+  std::vector<float> exponents = {0.0f, -0.0f, 1,  -1,        2,          3,    -3,    0.5f,       -0.5f,
+                                  1.5f, 7,     -8, kInfinity, -kInfinity, kNan, 1e10f, 16777215.0f};
+  for (int i = -40; i <= 40; ++i) {
+    bases.push_back(std::ldexp(1.37f, 3 * i));
+    bases.push_back(-std::ldexp(1.1f, 3 * i));
+    exponents.push_back(static_cast<float>(i) * 0.31f);
+  }
+  std::vector<float> x, y;
+  for (const float base : bases) {
+    for (const float exponent : exponents) {
+      x.push_back(base);
+      y.push_back(exponent);
+    }
+  }
+  const std::vector<float> got = Apply(MicroOp::kPow, x, &y);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double want = std::pow(static_cast<double>(x[i]), static_cast<double>(y[i]));
+    const std::string what = std::to_string(x[i]) + " to the power of " + std::to_string(y[i]);
+    if (std::isnan(want)) {
+      EXPECT_TRUE(std::isnan(got[i])) << what;
+    } else if (std::abs(want) > FLT_MAX) {
+      EXPECT_GT(want > 0 ? got[i] : -got[i], 3.4e38f) << what;
+    } else {
+      EXPECT_LE(std::abs(static_cast<double>(got[i]) - want) / Ulp(want), 1) << what;
+    }
+  }
+}
+
 TEST_P(VectorMath, ComposedFunctionsStayClose) {
   const std::vector<float> all = AllExponents();
-  for (const MicroOp op : {MicroOp::kSilu, MicroOp::kGelu, MicroOp::kHardSwish}) {
+  for (const MicroOp op : {MicroOp::kSilu, MicroOp::kGelu, MicroOp::kHardSwish, MicroOp::kMish, MicroOp::kGeluTanh}) {
     std::vector<float> x;
     for (const float value : all) {
       if (std::abs(value) < 1e30f) x.push_back(value);

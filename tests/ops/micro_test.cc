@@ -89,6 +89,77 @@ TEST(MicroBuilder, GeluIsFoundInAnyAssociation) {
   }
 }
 
+TEST(MicroBuilder, TanhGeluIsFoundInItsExports) {
+  constexpr float kScale = 0.7978845608f, kCubic = 0.044715f;
+  for (int form = 0; form < 4; ++form) {
+    MicroBuilder b;
+    const uint8_t square = b.Emit(MicroOp::kMul, 0, 0), half = b.Constant(0.5f);
+    uint8_t argument = 0;
+    if (form < 3) {
+      const uint8_t cube = form == 0 ? b.Emit(MicroOp::kMul, square, 0) : b.Emit(MicroOp::kMul, 0, square);
+      const uint8_t sum = form == 1 ? b.Emit(MicroOp::kMulAdd, cube, b.Constant(kCubic), 0)
+                                    : b.Emit(MicroOp::kAdd, 0, b.Emit(MicroOp::kMul, b.Constant(kCubic), cube));
+      argument = b.Emit(MicroOp::kMul, b.Constant(kScale), sum);
+    } else {
+      const uint8_t scaled = b.Emit(MicroOp::kMul, b.Emit(MicroOp::kMul, b.Constant(kCubic), 0), 0);
+      argument = b.Emit(MicroOp::kMul, b.Emit(MicroOp::kMul, 0, b.Constant(kScale)),
+                        b.Emit(MicroOp::kAdd, b.Constant(1), scaled));
+    }
+    const uint8_t gate = b.Emit(MicroOp::kAdd, b.Emit(MicroOp::kTanh, argument), b.Constant(1));
+    b.SetResult(form == 2 ? b.Emit(MicroOp::kMul, 0, b.Emit(MicroOp::kMul, half, gate))
+                          : b.Emit(MicroOp::kMul, b.Emit(MicroOp::kMul, half, 0), gate));
+    const MicroProgram program = Finished(b);
+    ASSERT_EQ(program.num_ops, 1) << form;
+    EXPECT_EQ(program.ops[0].op, MicroOp::kGeluTanh) << form;
+  }
+}
+
+TEST(MicroBuilder, NearlyAGeluStaysAsItIs) {
+  MicroBuilder b;
+  const uint8_t other = b.AddSource(), cube = b.Emit(MicroOp::kMul, b.Emit(MicroOp::kMul, 0, 0), other);
+  const uint8_t sum = b.Emit(MicroOp::kAdd, 0, b.Emit(MicroOp::kMul, b.Constant(0.044715f), cube));
+  const uint8_t tanh = b.Emit(MicroOp::kTanh, b.Emit(MicroOp::kMul, b.Constant(0.7978845608f), sum));
+  const uint8_t gate = b.Emit(MicroOp::kAdd, tanh, b.Constant(1));
+  b.SetResult(b.Emit(MicroOp::kMul, b.Emit(MicroOp::kMul, b.Constant(0.5f), 0), gate));
+  const MicroProgram program = Finished(b);
+  EXPECT_GT(program.num_ops, 1);
+  const double source = 1.5, x = 0.75;
+  EXPECT_NEAR(MicroRun(program, x, &source), 0.5 * x * (1 + std::tanh(0.7978845608 * (x + 0.044715 * x * x * source))),
+              1e-7);
+}
+
+TEST(MicroBuilder, ExponentialsBecomeSoftplusSigmoidSiluAndMish) {
+  struct Form {
+    MicroOp want;
+    uint8_t (*build)(MicroBuilder&);
+  };
+  const Form forms[] = {
+      {MicroOp::kSoftplus,
+       [](MicroBuilder& b) {
+         return b.Emit(MicroOp::kLog, b.Emit(MicroOp::kAdd, b.Constant(1), b.Emit(MicroOp::kExp, 0)));
+       }},
+      {MicroOp::kSigmoid,
+       [](MicroBuilder& b) {
+         const uint8_t e = b.Emit(MicroOp::kExp, b.Emit(MicroOp::kMul, 0, b.Constant(-1)));
+         return b.Emit(MicroOp::kDiv, b.Constant(1), b.Emit(MicroOp::kAdd, e, b.Constant(1)));
+       }},
+      {MicroOp::kSilu,
+       [](MicroBuilder& b) {
+         const uint8_t e = b.Emit(MicroOp::kExp, b.Emit(MicroOp::kMul, 0, b.Constant(-1)));
+         return b.Emit(MicroOp::kDiv, 0, b.Emit(MicroOp::kAdd, b.Constant(1), e));
+       }},
+      {MicroOp::kMish,
+       [](MicroBuilder& b) { return b.Emit(MicroOp::kMul, b.Emit(MicroOp::kTanh, b.Emit(MicroOp::kSoftplus, 0)), 0); }},
+  };
+  for (const Form& form : forms) {
+    MicroBuilder b;
+    b.SetResult(form.build(b));
+    const MicroProgram program = Finished(b);
+    ASSERT_EQ(program.num_ops, 1) << NameOf(form.want);
+    EXPECT_EQ(program.ops[0].op, form.want);
+  }
+}
+
 TEST(MicroBuilder, ConstantsFoldAndSourcesPassThrough) {
   MicroBuilder b;
   EXPECT_EQ(b.Emit(MicroOp::kAdd, b.Constant(1), b.Constant(2)), b.Constant(3));
