@@ -1,31 +1,55 @@
-// Elementwise operators as a table: a row is an operator with its inference, micro-program and integer arithmetic.
-#include <algorithm>
-#include <array>
+// Arithmetic as a table: a row is an operator with its sources, inference, micro-program and what it does with
+// integers: two's complement, wrapping.
+#include "ops/elementwise.h"
 
-#include "ops/element.h"
-#include "ops/infer.h"
-#include "ops/micro_builder.h"
-#include "ops/op.h"
-#include "ops/reference.h"
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/accumulate.h"
 
 namespace moka {
 namespace {
 
+// ---- Known elements -------------------------------------------------------------------------------------------------
+
+bool AddDims(const Dim& a, const Dim& b, Dim* result) { return *result = a + b, true; }
+bool SubDims(const Dim& a, const Dim& b, Dim* result) { return *result = a - b, true; }
+bool MulDims(const Dim& a, const Dim& b, Dim* result) { return *result = a * b, true; }
+bool MinDims(const Dim& a, const Dim& b, Dim* result) { return *result = Dim::Min(a, b), true; }
+bool MaxDims(const Dim& a, const Dim& b, Dim* result) { return *result = Dim::Max(a, b), true; }
+bool NegDim(const Dim& a, Dim* result) { return *result = Dim(0) - a, true; }
+bool AbsDim(const Dim& a, Dim* result) {
+  const Dim negative = Dim(0) - a;
+  *result = a.IsNonNegative() ? a : negative;
+  return a.IsNonNegative() || negative.IsNonNegative();
+}
+bool SignDim(const Dim& a, Dim* result) {
+  if (a == Dim(0)) return *result = 0, true;
+  if ((a - Dim(1)).IsNonNegative()) return *result = 1, true;
+  return *result = -1, (Dim(-1) - a).IsNonNegative();
+}
+// Integer division truncates; that is the floor where nothing is negative.
+bool DivDims(const Dim& a, const Dim& b, Dim* result) {
+  if (b == Dim(0) || !a.IsNonNegative() || !b.IsNonNegative()) return false;
+  *result = Dim::FloorDiv(a, b);
+  return true;
+}
+// Both kinds of remainder agree where nothing is negative.
+bool ModDims(const Dim& a, const Dim& b, Dim* result) {
+  if (b == Dim(0) || !a.IsNonNegative() || !b.IsNonNegative()) return false;
+  *result = Dim::Mod(a, b);
+  return true;
+}
+
 // ---- Inference ------------------------------------------------------------------------------------------------------
 
-constexpr std::initializer_list<DataType> kNumberTypes = {DataType::kF32, DataType::kF64, DataType::kI8,
-                                                          DataType::kI16, DataType::kI32, DataType::kI64,
-                                                          DataType::kU8,  DataType::kU16, DataType::kU32};
+constexpr std::initializer_list<DataType> kSignedTypes = {DataType::kF32,  DataType::kF64, DataType::kF16,
+                                                          DataType::kBF16, DataType::kI8,  DataType::kI16,
+                                                          DataType::kI32,  DataType::kI64};
 
-Status InferFloat(InferContext& context) {
-  MOKA_RETURN_IF_ERROR(CheckType(context, 0, kFloatTypes));
-  return InferSameAsSource(context);
-}
-
-Status InferNumber(InferContext& context) {
-  MOKA_RETURN_IF_ERROR(CheckType(context, 0, kNumberTypes));
-  return InferSameAsSource(context);
-}
+Status InferNeg(InferContext& context) { return InferUnary(context, kSignedTypes, NegDim); }
+Status InferFloats(InferContext& context) { return InferBroadcast(context, kFloatTypes, nullptr); }
 
 Status InferClip(InferContext& context) {
   for (size_t bound = 1; bound < context.src.size(); ++bound) {
@@ -41,83 +65,28 @@ Status InferClip(InferContext& context) {
   return InferNumber(context);
 }
 
-bool AddDims(const Dim& a, const Dim& b, Dim* result) { return *result = a + b, true; }
-bool SubDims(const Dim& a, const Dim& b, Dim* result) { return *result = a - b, true; }
-bool MulDims(const Dim& a, const Dim& b, Dim* result) { return *result = a * b, true; }
-bool MinDims(const Dim& a, const Dim& b, Dim* result) { return *result = Dim::Min(a, b), true; }
-bool MaxDims(const Dim& a, const Dim& b, Dim* result) { return *result = Dim::Max(a, b), true; }
-// Integer division truncates; that is the floor where nothing is negative.
-bool DivDims(const Dim& a, const Dim& b, Dim* result) {
-  if (b == Dim(0) || !a.IsNonNegative() || !b.IsNonNegative()) return false;
-  *result = Dim::FloorDiv(a, b);
-  return true;
+Status ReadFmod(const Attributes& attrs, bool* fmod) {
+  MOKA_ASSIGN_OR_RETURN(const int64_t value, attrs.Int("fmod", 0));
+  if (value != 0 && value != 1) return InvalidModel("attribute 'fmod' is ", value, ", expected 0 or 1");
+  *fmod = value == 1;
+  return Status();
 }
 
-using DimFunction = bool (*)(const Dim&, const Dim&, Dim*);
-
-// The elements of an operation on the elements of a and b, broadcast; none where they are not known.
-std::optional<std::vector<Dim>> CombineElements(const SymbolicTensor& a, const SymbolicTensor& b,
-                                                const std::vector<Dim>& dims, DimFunction combine) {
-  if (!a.elements || !b.elements) return std::nullopt;
-  const auto shape_of = [](const std::vector<Dim>& d) {
-    Shape shape;
-    for (const Dim& dim : d) shape.push_back(dim.is_constant() ? dim.constant() : -1);
-    return shape;
-  };
-  const Shape shape = shape_of(dims);
-  std::array<TensorDesc, 3> descs = {MakeDense(DataType::kI64, shape)};
-  // Known elements have known dims.
-  if (!BroadcastView(MakeDense(DataType::kI64, shape_of(a.dims)), shape, &descs[1]) ||
-      !BroadcastView(MakeDense(DataType::kI64, shape_of(b.dims)), shape, &descs[2]) ||
-      descs[0].NumElements() > kMaxTrackedElements) {
-    return std::nullopt;
-  }
-  std::vector<Dim> elements(static_cast<size_t>(descs[0].NumElements()));
-  bool known = true;
-  ForEachOffset(descs, [&](const std::array<int64_t, 3>& at) {
-    known = known && combine((*a.elements)[static_cast<size_t>(at[1])], (*b.elements)[static_cast<size_t>(at[2])],
-                             &elements[static_cast<size_t>(at[0])]);
-  });
-  if (!known) return std::nullopt;
-  return elements;
+Status InferMod(InferContext& context) {
+  bool fmod = false;
+  MOKA_RETURN_IF_ERROR(ReadFmod(*context.attrs, &fmod));
+  return InferBroadcast(context, kNumberTypes, ModDims);
 }
 
-template <DimFunction combine>
-Status InferArithmetic(InferContext& context) {
+Status InferPow(InferContext& context) {
   MOKA_RETURN_IF_ERROR(CheckType(context, 0, kNumberTypes));
-  SymbolicTensor result = *context.src[0];
-  result.constant = nullptr;
-  for (size_t i = 1; i < context.src.size(); ++i) {
-    if (!context.has_src(i)) return InvalidModel("src ", i, " is missing");
-    MOKA_RETURN_IF_ERROR(CheckSameType(context, i, 0));
-    MOKA_ASSIGN_OR_RETURN(std::vector<Dim> dims, BroadcastDims(context, result.dims, context.src[i]->dims));
-    result.elements = CombineElements(result, *context.src[i], dims, combine);
-    result.dims = std::move(dims);
-  }
-  context.dst[0] = std::move(result);
+  MOKA_RETURN_IF_ERROR(CheckType(context, 1, kNumberTypes));
+  context.dst[0].type = context.src[0]->type;
+  MOKA_ASSIGN_OR_RETURN(context.dst[0].dims, BroadcastSources(context, 0, 2));
   return Status();
 }
 
 // ---- Micro-programs -------------------------------------------------------------------------------------------------
-
-template <MicroOp op>
-bool LowerUnary(const OpCall&, MicroBuilder& b) {
-  b.SetResult(b.Emit(op, b.Src(0)));
-  return true;
-}
-
-template <MicroOp op>
-bool LowerFold(const OpCall& call, MicroBuilder& b) {
-  uint8_t result = b.Src(0);
-  for (int i = 1; i < call.num_src(); ++i) result = b.Emit(op, result, b.Src(i));
-  b.SetResult(result);
-  return true;
-}
-
-bool LowerRelu(const OpCall&, MicroBuilder& b) {
-  b.SetResult(b.Emit(MicroOp::kMax, b.Src(0), b.Constant(0)));
-  return true;
-}
 
 bool LowerNeg(const OpCall&, MicroBuilder& b) {
   b.SetResult(b.Emit(MicroOp::kMul, b.Src(0), b.Constant(-1)));
@@ -126,6 +95,39 @@ bool LowerNeg(const OpCall&, MicroBuilder& b) {
 
 bool LowerReciprocal(const OpCall&, MicroBuilder& b) {
   b.SetResult(b.Emit(MicroOp::kDiv, b.Constant(1), b.Src(0)));
+  return true;
+}
+
+bool LowerMean(const OpCall& call, MicroBuilder& b) {
+  LowerFold<MicroOp::kAdd>(call, b);
+  const float count = static_cast<float>(call.num_src());
+  if (count > 1) b.SetResult(b.Emit(MicroOp::kDiv, b.result(), b.Constant(count)));
+  return true;
+}
+
+bool LowerMod(const OpCall& call, MicroBuilder& b) {
+  bool fmod = false;
+  if (!ReadFmod(*call.attrs, &fmod).ok()) return false;
+  b.SetResult(b.Emit(fmod ? MicroOp::kMod : MicroOp::kFloorMod, b.Src(0), b.Src(1)));
+  return true;
+}
+
+bool LowerPow(const OpCall&, MicroBuilder& b) {
+  const uint8_t x = b.Src(0);
+  float exponent = 0;
+  if (!b.IsConstant(b.Src(1), &exponent)) {
+    b.SetResult(b.Emit(MicroOp::kPow, x, b.Src(1)));
+  } else if (exponent == 1) {
+    b.SetResult(x);
+  } else if (exponent == 2) {
+    b.SetResult(b.Emit(MicroOp::kMul, x, x));
+  } else if (exponent == 3) {
+    b.SetResult(b.Emit(MicroOp::kMul, b.Emit(MicroOp::kMul, x, x), x));
+  } else if (exponent == -1) {
+    b.SetResult(b.Emit(MicroOp::kDiv, b.Constant(1), x));
+  } else {
+    b.SetResult(b.Emit(MicroOp::kPow, x, b.Src(1)));
+  }
   return true;
 }
 
@@ -143,174 +145,189 @@ bool LowerClip(const OpCall& call, MicroBuilder& b) {
   return true;
 }
 
-bool LowerLeakyRelu(const OpCall& call, MicroBuilder& b) {
-  const Result<float> alpha = call.attrs->Float("alpha", 0.01f);
-  if (!alpha.ok()) return false;
-  b.SetResult(b.Emit(MicroOp::kLeakyRelu, b.Src(0), b.Constant(*alpha)));
-  return true;
-}
+// ---- Integers -------------------------------------------------------------------------------------------------------
 
-bool LowerHardSigmoid(const OpCall& call, MicroBuilder& b) {
-  const Result<float> alpha = call.attrs->Float("alpha", 0.2f), beta = call.attrs->Float("beta", 0.5f);
-  if (!alpha.ok() || !beta.ok()) return false;
-  b.SetResult(b.Emit(MicroOp::kHardSigmoid, b.Src(0), b.Constant(*alpha), b.Constant(*beta)));
-  return true;
-}
-
-// ---- Integers: two's complement, wrapping ---------------------------------------------------------------------------
-
-// x[i] is the element of source i; has[i] is false where the source is absent.
-using IntegerFunction = int64_t (*)(const int64_t* x, const bool* has);
-
-int64_t Wrap(uint64_t value) { return static_cast<int64_t>(value); }
-int64_t IntegerAdd(const int64_t* x, const bool*) {
-  return Wrap(static_cast<uint64_t>(x[0]) + static_cast<uint64_t>(x[1]));
-}
-int64_t IntegerSub(const int64_t* x, const bool*) {
-  return Wrap(static_cast<uint64_t>(x[0]) - static_cast<uint64_t>(x[1]));
-}
-int64_t IntegerMul(const int64_t* x, const bool*) {
-  return Wrap(static_cast<uint64_t>(x[0]) * static_cast<uint64_t>(x[1]));
-}
-// Truncates. Division by zero, which the standard leaves open, gives 0.
-int64_t IntegerDiv(const int64_t* x, const bool*) {
-  if (x[1] == 0) return 0;
-  return x[1] == -1 ? Wrap(0 - static_cast<uint64_t>(x[0])) : x[0] / x[1];
-}
-int64_t IntegerMin(const int64_t* x, const bool* has) { return has[1] ? std::min(x[0], x[1]) : x[0]; }
-int64_t IntegerMax(const int64_t* x, const bool* has) { return has[1] ? std::max(x[0], x[1]) : x[0]; }
-int64_t IntegerNeg(const int64_t* x, const bool*) { return Wrap(0 - static_cast<uint64_t>(x[0])); }
-int64_t IntegerRelu(const int64_t* x, const bool*) { return std::max<int64_t>(x[0], 0); }
-int64_t IntegerClip(const int64_t* x, const bool* has) {
-  int64_t value = has[1] ? std::max(x[0], x[1]) : x[0];
-  return has[2] ? std::min(value, x[2]) : value;
-}
-
-// ---- Reference ------------------------------------------------------------------------------------------------------
-
-constexpr size_t kMaxArity = 3;
-
-struct Operands {
-  std::array<TensorDesc, kMaxArity + 1> descs;  // the result, then the sources broadcast to it
-  std::array<const void*, kMaxArity> data{};
-  bool has[kMaxArity] = {};
-
-  Status Set(const ReferenceCall& reference, size_t k, const TensorDesc& desc, const void* pointer) {
-    has[k] = desc.present();
-    data[k] = pointer;
-    if (!has[k]) return Status();
-    if (desc.type == descs[0].type && BroadcastView(desc, descs[0].shape(), &descs[k + 1])) return Status();
-    return InvalidArgument("node '", reference.call.name, "': ", ToString(desc), " does not broadcast to ",
-                           ToString(descs[0]));
+struct AddIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return WrappingAdd(x[0], x[1]);
+  }
+};
+struct SubIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return WrappingSub(x[0], x[1]);
+  }
+};
+struct MulIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return WrappingMul(x[0], x[1]);
+  }
+};
+struct DivIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return WrappingDiv(x[0], x[1]);
+  }
+};
+struct NegIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return WrappingNeg(x[0]);
+  }
+};
+struct AbsIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return std::is_signed_v<Int> && x[0] < 0 ? WrappingNeg(x[0]) : x[0];
+  }
+};
+struct SignIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return static_cast<Int>((x[0] > 0 ? 1 : 0) - (std::is_signed_v<Int> && x[0] < 0 ? 1 : 0));
+  }
+};
+struct ClipIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool* has) {
+    const Int value = has[1] ? std::max(x[0], x[1]) : x[0];
+    return has[2] ? std::min(value, x[2]) : value;
   }
 };
 
-// f32 and f64 by the operator's own micro-program in double, integers by `integer`.
-Status Compute(const ReferenceCall& reference, const Operands& operands, const MicroProgram& program,
-               IntegerFunction integer) {
-  const DataType type = operands.descs[0].type;
-  if (std::find(kFloatTypes.begin(), kFloatTypes.end(), type) == kFloatTypes.end() && integer == nullptr) {
-    return Unsupported(reference.call.op->name, " on ", NameOf(type));
+template <bool floor>
+struct ModIntegers {
+  template <class Int>
+  static Int Of(const Int* x, const bool*) {
+    return Remainder<floor>(x[0], x[1]);
   }
-  return WithAccumulator<double>(type, [&](auto accumulator) {
+};
+
+template <class Float>
+Status ModReference(const ReferenceCall& reference) {
+  bool fmod = false;
+  MOKA_RETURN_IF_ERROR(ReadFmod(*reference.call.attrs, &fmod));
+  return fmod ? ElementwiseReference<ModIntegers<false>>::Run<Float>(reference)
+              : ElementwiseReference<ModIntegers<true>>::Run<Float>(reference);
+}
+
+// x to the power of y, wrapping; the reciprocal of an integer is an integer for 1 and -1 only.
+template <class Int>
+Int IntegerPow(Int x, int64_t y) {
+  if (y < 0) {
+    if (x == 1) return 1;
+    if (!IsMinusOne(x)) return 0;
+  }
+  Int result = 1;
+  for (uint64_t rest = static_cast<uint64_t>(y < 0 ? -(y % 2) : y); rest != 0; rest >>= 1) {
+    if ((rest & 1) != 0) result = WrappingMul(result, x);
+    x = WrappingMul(x, x);
+  }
+  return result;
+}
+
+// Integers to integer powers stay integers, all else is computed in double.
+template <class Float>
+Status PowReference(const ReferenceCall& reference) {
+  MOKA_ASSIGN_OR_RETURN(const ElementwiseOperands operands, ElementwiseOperands::Of(reference));
+  const auto is_float = [](DataType type) {
+    return std::find(kFloatTypes.begin(), kFloatTypes.end(), type) != kFloatTypes.end();
+  };
+  if (is_float(reference.call.src[0].type) || is_float(reference.call.src[1].type)) {
+    operands.Map<double>([](const double* x, const bool*) { return std::pow(x[0], x[1]); });
+    return Status();
+  }
+  return WithAccumulator<double>(reference.call.src[0].type, [&](auto accumulator) {
     using Acc = decltype(accumulator);
-    ForEachOffset(operands.descs, [&](const std::array<int64_t, kMaxArity + 1>& at) {
-      Acc x[kMaxArity] = {};
-      for (size_t k = 0; k < kMaxArity; ++k) {
-        if (operands.has[k]) x[k] = Load<Acc>(operands.descs[k + 1], operands.data[k], at[k + 1]);
-      }
-      Acc result;
-      if constexpr (std::is_same_v<Acc, double>) {
-        result = MicroRun(program, 0, x);
-      } else if constexpr (std::is_same_v<Acc, uint64_t>) {
-        int64_t wrapped[kMaxArity];
-        for (size_t k = 0; k < kMaxArity; ++k) wrapped[k] = static_cast<int64_t>(x[k]);
-        result = static_cast<uint64_t>(integer(wrapped, operands.has));
-      } else {
-        result = integer(x, operands.has);
-      }
-      Store<Acc>(operands.descs[0], reference.dst[0], at[0], result);
-    });
+    if constexpr (std::is_integral_v<Acc>) {
+      operands.Map<Acc>([](const Acc* x, const bool*) { return IntegerPow<Acc>(x[0], static_cast<int64_t>(x[1])); });
+    }
     return Status();
   });
 }
 
-// Operators with any number of sources (Min, Max) fold them one by one into the result.
-template <IntegerFunction integer>
-struct Reference {
-  template <class Float>
-  static Status Run(const ReferenceCall& reference) {
-    const OpCall& call = reference.call;
-    const size_t count = call.src.size();
-    const size_t first = call.op->max_src < 0 ? std::min<size_t>(count, 2) : count;
-    Operands operands;
-    operands.descs.fill(call.dst[0]);
-    for (size_t k = 0; k < first; ++k) {
-      MOKA_RETURN_IF_ERROR(operands.Set(reference, k, call.src[k], reference.src[k]));
-    }
-    OpCall part = call;
-    part.src = call.src.first(first);
-    constexpr uint8_t kCodes[] = {MicroSource(0), MicroSource(1), MicroSource(2)};
-    MicroBuilder builder;
-    for (size_t k = 0; k < first; ++k) builder.AddSource();
-    builder.MapSources(kCodes, static_cast<int>(first));
-    MicroProgram program;
-    if (!call.op->lower(part, builder) || !builder.Finish(&program)) {
-      return InvalidModel("node '", call.name, "': an attribute has the wrong type");
-    }
-    MOKA_RETURN_IF_ERROR(Compute(reference, operands, program, integer));
-    for (size_t i = first; i < count; ++i) {
-      MOKA_RETURN_IF_ERROR(operands.Set(reference, 0, call.dst[0], reference.dst[0]));
-      MOKA_RETURN_IF_ERROR(operands.Set(reference, 1, call.src[i], reference.src[i]));
-      MOKA_RETURN_IF_ERROR(Compute(reference, operands, program, integer));
-    }
-    return Status();
+// ---- Any number of sources ------------------------------------------------------------------------------------------
+
+struct SumFold {
+  template <class Acc>
+  static Acc Join(Acc a, Acc b) {
+    return WrappingAdd(a, b);
+  }
+};
+struct MaxFold {
+  template <class Acc>
+  static Acc Join(Acc a, Acc b) {
+    if constexpr (std::is_same_v<Acc, double>) return MicroMax(a, b);
+    return std::max(a, b);
+  }
+};
+struct MinFold {
+  template <class Acc>
+  static Acc Join(Acc a, Acc b) {
+    if constexpr (std::is_same_v<Acc, double>) return MicroMin(a, b);
+    return std::min(a, b);
   }
 };
 
-Cost ElementwiseCost(const OpCall& call) { return {static_cast<double>(call.dst[0].NumElements())}; }
+template <class Fold, bool mean = false>
+struct VariadicReference {
+  template <class Float>
+  static Status Run(const ReferenceCall& reference) {
+    const OpCall& call = reference.call;
+    std::vector<TensorDesc> views(call.src.size());
+    for (size_t k = 0; k < views.size(); ++k) {
+      if (!BroadcastView(call.src[k], call.dst[0].shape(), &views[k])) {
+        return InvalidArgument("node '", call.name, "': ", ToString(call.src[k]), " does not broadcast to ",
+                               ToString(call.dst[0]));
+      }
+    }
+    return WithAccumulator<double>(call.dst[0].type, [&](auto accumulator) {
+      using Acc = decltype(accumulator);
+      ForEachIndex(call.dst[0], [&](const Index& at) {
+        Acc value = Load<Acc>(views[0], reference.src[0], OffsetOf(views[0], at));
+        for (size_t k = 1; k < views.size(); ++k) {
+          value = Fold::Join(value, Load<Acc>(views[k], reference.src[k], OffsetOf(views[k], at)));
+        }
+        if constexpr (mean) value /= static_cast<Acc>(views.size());
+        Store(call.dst[0], reference.dst[0], OffsetOf(call.dst[0], at), value);
+      });
+      return Status();
+    });
+  }
+};
+
+using MeanReference = VariadicReference<SumFold, true>;
 
 }  // namespace
 
-// ---- The table: name, sources, inference, micro-program, integer arithmetic -----------------------------------------
+// ---- The table: name, sources, inference, micro-program, integers; then what needs a reference of its own -----------
 
-#define MOKA_ELEMENTWISE(X)                                                      \
-  X(Add, 2, 2, InferArithmetic<AddDims>, LowerFold<MicroOp::kAdd>, &IntegerAdd)  \
-  X(Clip, 1, 3, InferClip, LowerClip, &IntegerClip)                              \
-  X(Div, 2, 2, InferArithmetic<DivDims>, LowerFold<MicroOp::kDiv>, &IntegerDiv)  \
-  X(Erf, 1, 1, InferFloat, LowerUnary<MicroOp::kErf>, nullptr)                   \
-  X(Exp, 1, 1, InferFloat, LowerUnary<MicroOp::kExp>, nullptr)                   \
-  X(HardSigmoid, 1, 1, InferFloat, LowerHardSigmoid, nullptr)                    \
-  X(HardSwish, 1, 1, InferFloat, LowerUnary<MicroOp::kHardSwish>, nullptr)       \
-  X(LeakyRelu, 1, 1, InferFloat, LowerLeakyRelu, nullptr)                        \
-  X(Max, 1, -1, InferArithmetic<MaxDims>, LowerFold<MicroOp::kMax>, &IntegerMax) \
-  X(Min, 1, -1, InferArithmetic<MinDims>, LowerFold<MicroOp::kMin>, &IntegerMin) \
-  X(Mul, 2, 2, InferArithmetic<MulDims>, LowerFold<MicroOp::kMul>, &IntegerMul)  \
-  X(Neg, 1, 1, InferNumber, LowerNeg, &IntegerNeg)                               \
-  X(Reciprocal, 1, 1, InferFloat, LowerReciprocal, nullptr)                      \
-  X(Relu, 1, 1, InferNumber, LowerRelu, &IntegerRelu)                            \
-  X(Sigmoid, 1, 1, InferFloat, LowerUnary<MicroOp::kSigmoid>, nullptr)           \
-  X(Sub, 2, 2, InferArithmetic<SubDims>, LowerFold<MicroOp::kSub>, &IntegerSub)  \
-  X(Tanh, 1, 1, InferFloat, LowerUnary<MicroOp::kTanh>, nullptr)
+#define MOKA_ELEMENTWISE(X)                                                       \
+  X(Abs, 1, 1, InferNumberBy<AbsDim>, LowerUnary<MicroOp::kAbs>, AbsIntegers)     \
+  X(Add, 2, 2, InferArithmetic<AddDims>, LowerFold<MicroOp::kAdd>, AddIntegers)   \
+  X(Clip, 1, 3, InferClip, LowerClip, ClipIntegers)                               \
+  X(Div, 2, 2, InferArithmetic<DivDims>, LowerFold<MicroOp::kDiv>, DivIntegers)   \
+  X(Mul, 2, 2, InferArithmetic<MulDims>, LowerFold<MicroOp::kMul>, MulIntegers)   \
+  X(Neg, 1, 1, InferNeg, LowerNeg, NegIntegers)                                   \
+  X(Reciprocal, 1, 1, InferFloat, LowerReciprocal, NoIntegers)                    \
+  X(Sign, 1, 1, InferNumberBy<SignDim>, LowerUnary<MicroOp::kSign>, SignIntegers) \
+  X(Sub, 2, 2, InferArithmetic<SubDims>, LowerFold<MicroOp::kSub>, SubIntegers)
 
-#define MOKA_DEFINE_ELEMENTWISE(op, low, high, infer_function, lower_function, integer) \
-  const OpSchema* op##Schema() {                                                        \
-    static constexpr OpSchema kSchema = {                                               \
-        .domain = "",                                                                   \
-        .name = #op,                                                                    \
-        .min_src = low,                                                                 \
-        .max_src = high,                                                                \
-        .min_dst = 1,                                                                   \
-        .max_dst = 1,                                                                   \
-        .layout = LayoutRule::kSame,                                                    \
-        .infer = infer_function,                                                        \
-        MOKA_REFERENCES(Reference<integer>::template Run).cost = ElementwiseCost,       \
-        .lower = lower_function,                                                        \
-    };                                                                                  \
-    return &kSchema;                                                                    \
-  }
-MOKA_ELEMENTWISE(MOKA_DEFINE_ELEMENTWISE)
-#undef MOKA_DEFINE_ELEMENTWISE
+#define MOKA_DEFINE(op, low, high, infer, lower, integers) \
+  MOKA_ELEMENTWISE_SCHEMA(op, low, high, infer, lower, ElementwiseReference<integers>::template Run)
+MOKA_ELEMENTWISE(MOKA_DEFINE)
+#undef MOKA_DEFINE
 #undef MOKA_ELEMENTWISE
+
+MOKA_ELEMENTWISE_SCHEMA(Max, 1, -1, InferArithmetic<MaxDims>, LowerFold<MicroOp::kMax>,
+                        VariadicReference<MaxFold>::template Run)
+MOKA_ELEMENTWISE_SCHEMA(Mean, 1, -1, InferFloats, LowerMean, MeanReference::template Run)
+MOKA_ELEMENTWISE_SCHEMA(Min, 1, -1, InferArithmetic<MinDims>, LowerFold<MicroOp::kMin>,
+                        VariadicReference<MinFold>::template Run)
+MOKA_ELEMENTWISE_SCHEMA(Mod, 2, 2, InferMod, LowerMod, ModReference)
+MOKA_ELEMENTWISE_SCHEMA(Pow, 2, 2, InferPow, LowerPow, PowReference)
+MOKA_ELEMENTWISE_SCHEMA(Sum, 1, -1, InferFloats, LowerFold<MicroOp::kAdd>, VariadicReference<SumFold>::template Run)
 
 }  // namespace moka

@@ -29,6 +29,12 @@ Status CheckSameType(const InferContext& context, size_t src, size_t other);
 inline constexpr std::initializer_list<DataType> kFloatTypes = {DataType::kF32, DataType::kF64, DataType::kF16,
                                                                 DataType::kBF16};
 inline constexpr std::initializer_list<DataType> kIndexTypes = {DataType::kI32, DataType::kI64};
+inline constexpr std::initializer_list<DataType> kIntegerTypes = {DataType::kI8,  DataType::kI16, DataType::kI32,
+                                                                  DataType::kI64, DataType::kU8,  DataType::kU16,
+                                                                  DataType::kU32, DataType::kU64};
+inline constexpr std::initializer_list<DataType> kNumberTypes = {
+    DataType::kF32, DataType::kF64, DataType::kF16, DataType::kBF16, DataType::kI8,  DataType::kI16,
+    DataType::kI32, DataType::kI64, DataType::kU8,  DataType::kU16,  DataType::kU32, DataType::kU64};
 
 // An axis of a tensor of this rank, counted from the end when negative.
 Result<int> NormalizeAxis(int64_t axis, int rank, std::string_view what = "axis");

@@ -85,6 +85,16 @@ Status ConcatAxis(Upgrader&, OnnxNode& node) {
   return Status();
 }
 
+// Appends dimensions of 1 to the shape of source 1, whose rank is `rank`.
+Status AppendOnes(Upgrader& up, OnnxNode& node, int64_t rank, int64_t ones) {
+  if (ones <= 0) return Status();
+  std::vector<int64_t> axes;
+  for (int64_t i = 0; i < ones; ++i) axes.push_back(rank + i);
+  MOKA_ASSIGN_OR_RETURN(const ValueId axes_id, up.AddInts(node, "axes", axes));
+  node.src[1] = up.EmitBefore(node, "Unsqueeze", {node.src[1], axes_id});
+  return Status();
+}
+
 // Before opset 7 the second operand of a binary operator was broadcast only where `broadcast` said so, and `axis` named
 // the dimension of the first operand at which it begins: ones are appended to its shape.
 Status BroadcastAxis(Upgrader& up, OnnxNode& node) {
@@ -101,11 +111,23 @@ Status BroadcastAxis(Upgrader& up, OnnxNode& node) {
   if (axis < 0 || ones < 0) {
     return InvalidModel("attribute 'axis': ", axis, " with operands of rank ", rank_a, " and ", rank_b);
   }
-  if (ones == 0) return Status();
-  std::vector<int64_t> axes;
-  for (int64_t i = 0; i < ones; ++i) axes.push_back(rank_b + i);
-  MOKA_ASSIGN_OR_RETURN(const ValueId axes_id, up.AddInts(node, "axes", axes));
-  node.src[1] = up.EmitBefore(node, "Unsqueeze", {node.src[1], axes_id});
+  return AppendOnes(up, node, rank_b, ones);
+}
+
+// Before opset 7 the slopes of PRelu were one for all, or one per channel.
+Status PReluChannels(Upgrader& up, OnnxNode& node) {
+  if (node.src.size() != 2) return Status();
+  const int rank = up.RankOf(node.src[0]), slope_rank = up.RankOf(node.src[1]);
+  if (slope_rank == 0) return Status();
+  if (rank < 0 || slope_rank < 0)
+    return Unsupported("slopes per channel of an input whose rank the file does not state");
+  return slope_rank == 1 ? AppendOnes(up, node, 1, rank - 2) : Status();
+}
+
+// The defaults had fewer digits before opset 6.
+Status SeluDefaults(Upgrader&, OnnxNode& node) {
+  if (!node.attrs.Has("alpha")) node.attrs.Set("alpha", 1.6732f);
+  if (!node.attrs.Has("gamma")) node.attrs.Set("gamma", 1.0507f);
   return Status();
 }
 
@@ -191,6 +213,7 @@ constexpr Row kRows[] = {
     {"LpPool", 2, PoolPower},
     {"Mul", 7, BroadcastAxis},
     {"Or", 7, BroadcastAxis},
+    {"PRelu", 7, PReluChannels},
     {"Pad", 11, PadWidths},
     {"Pow", 7, BroadcastAxis},
     {"ReduceL1", 18, AxesToSource},
@@ -207,6 +230,7 @@ constexpr Row kRows[] = {
     {"Resize", 11, ResizeScales},
     {"RoiAlign", 16, RoiAlignHalfPixel},
     {"Scatter", kAlways, ScatterElementsName},
+    {"Selu", 6, SeluDefaults},
     {"Slice", 10, SliceRanges},
     {"Softmax", 13, SoftmaxMatrix},
     {"Split", 13, SplitSizes},
@@ -224,39 +248,73 @@ static_assert(std::is_sorted(std::begin(kRows), std::end(kRows), [](auto& a, aut
 
 // Operators whose results have the rank of their first source; older converters need ranks before shapes are inferred.
 constexpr std::string_view kSameRank[] = {
+    "Abs",
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
     "AveragePool",
     "BatchNormalization",
+    "BitwiseNot",
     "Cast",
+    "CastLike",
+    "Ceil",
+    "Celu",
     "Clip",
     "Concat",
     "Conv",
     "ConvTranspose",
+    "Cos",
+    "Cosh",
     "Dropout",
     "Elu",
+    "Erf",
     "Exp",
+    "Floor",
+    "Gelu",
     "GlobalAveragePool",
     "GlobalMaxPool",
     "HardSigmoid",
     "HardSwish",
     "Identity",
     "InstanceNormalization",
-    "LRN",
+    "IsInf",
+    "IsNaN",
     "LeakyRelu",
+    "Log",
     "LogSoftmax",
+    "LRN",
     "MaxPool",
+    "Mish",
+    "Neg",
+    "Not",
     "Pad",
     "PRelu",
+    "Reciprocal",
     "Relu",
+    "Round",
+    "Selu",
+    "Shrink",
     "Sigmoid",
+    "Sign",
+    "Sin",
+    "Sinh",
     "Slice",
     "Softmax",
+    "Softplus",
+    "Softsign",
     "Split",
     "Sqrt",
+    "Tan",
     "Tanh",
+    "ThresholdedRelu",
     "Transpose",
     "Upsample",
 };
-constexpr std::string_view kBroadcasting[] = {"Add", "Div", "Max", "Min", "Mul", "Pow", "Sub", "Sum"};
+constexpr std::string_view kBroadcasting[] = {"Add", "And", "Div", "Equal", "Greater", "Less", "Max",   "Mean", "Min",
+                                              "Mod", "Mul", "Or",  "Pow",   "Sub",     "Sum",  "Where", "Xor"};
 
 template <size_t N>
 bool Contains(const std::string_view (&names)[N], std::string_view name) {

@@ -10,9 +10,38 @@
 namespace moka {
 namespace {
 
+bool IsF32(const Graph& graph, ValueId id) { return id == kNoValue || graph.value(id).tensor.type == DataType::kF32; }
+
 bool AllF32(const Graph& graph, const Node& node) {
-  const auto f32 = [&](ValueId id) { return id == kNoValue || graph.value(id).tensor.type == DataType::kF32; };
-  return std::all_of(node.src.begin(), node.src.end(), f32) && f32(node.dst[0]);
+  return std::all_of(node.src.begin(), node.src.end(), [&](ValueId id) { return IsF32(graph, id); }) &&
+         IsF32(graph, node.dst[0]);
+}
+
+// Min, Max and Sum of more sources than a program has become a chain, where all have the shape of the result.
+void SplitManySources(Graph& graph) {
+  std::vector<Node> nodes;
+  for (Node& node : graph.nodes) {
+    const auto like_result = [&](ValueId id) {
+      return id != kNoValue && graph.value(id).tensor.dims == graph.value(node.dst[0]).tensor.dims;
+    };
+    const bool folds = IsOp(node, "Max") || IsOp(node, "Min") || IsOp(node, "Sum");
+    if (folds && AllF32(graph, node) && std::all_of(node.src.begin(), node.src.end(), like_result)) {
+      for (int part = 0; node.src.size() > kMicroMaxSources; ++part) {
+        Node first = node;
+        first.name = StrCat(node.name, "/part", part);
+        const ValueId sum = graph.AddValue(first.name);
+        graph.value(sum).tensor = graph.value(node.dst[0]).tensor;
+        graph.value(sum).inferred = true;
+        first.dst = {sum};
+        first.src.resize(kMicroMaxSources);
+        node.src.erase(node.src.begin(), node.src.begin() + kMicroMaxSources);
+        node.src.insert(node.src.begin(), sum);
+        nodes.push_back(std::move(first));
+      }
+    }
+    nodes.push_back(std::move(node));
+  }
+  graph.nodes = std::move(nodes);
 }
 
 // One constant per channel, shaped to broadcast along dimension 1 of a tensor of this rank.
@@ -37,16 +66,16 @@ void BecomeElementwise(Node& node, std::vector<ValueId> sources, const MicroProg
 
 // Scalars that do not decide the rank of the result become constants of the program.
 bool IsProgramConstant(const Graph& graph, const Node& node, ValueId id, float* scalar) {
-  if (!IsScalarF32(graph.value(id), scalar)) return false;
+  if (!IsScalar(graph.value(id), scalar)) return false;
   const int rank = graph.value(id).tensor.rank();
   return std::any_of(node.src.begin(), node.src.end(), [&](ValueId other) {
     float ignored = 0;
-    return other != kNoValue && graph.value(other).tensor.rank() >= rank && !IsScalarF32(graph.value(other), &ignored);
+    return other != kNoValue && graph.value(other).tensor.rank() >= rank && !IsScalar(graph.value(other), &ignored);
   });
 }
 
 bool LowerOperator(Graph& graph, Node& node) {
-  if (node.op->lower == nullptr || !AllF32(graph, node)) return false;
+  if (node.op->lower == nullptr || !IsF32(graph, node.dst[0])) return false;
   MicroBuilder builder;
   std::vector<ValueId> sources;
   std::vector<uint8_t> codes;
@@ -59,6 +88,8 @@ bool LowerOperator(Graph& graph, Node& node) {
       codes.push_back(MicroSource(static_cast<int>(known - sources.begin())));
     } else if (IsProgramConstant(graph, node, id, &scalar)) {
       codes.push_back(builder.Constant(scalar));
+    } else if (!IsF32(graph, id)) {
+      return false;
     } else {
       codes.push_back(builder.AddSource());
       sources.push_back(id);
@@ -90,6 +121,7 @@ void LowerBatchNorm(Graph& graph, Node& node) {
 }  // namespace
 
 Status LowerElementwise(Graph& graph) {
+  SplitManySources(graph);
   for (Node& node : graph.nodes) {
     if (!LowerOperator(graph, node)) LowerBatchNorm(graph, node);
   }

@@ -87,10 +87,10 @@ bool BypassNode(Graph& graph, Uses& uses, int index) {
   return true;
 }
 
-bool IsScalarF32(const Value& value, float* scalar) {
-  if (value.constant == nullptr || value.constant->desc.type != DataType::kF32) return false;
-  if (value.constant->desc.NumElements() != 1) return false;
-  *scalar = LoadRaw<float>(value.constant->data, 0);
+bool IsScalar(const Value& value, float* scalar) {
+  if (value.constant == nullptr || value.constant->desc.NumElements() != 1) return false;
+  if (value.constant->desc.type == DataType::kString) return false;
+  *scalar = static_cast<float>(Load<double>(value.constant->desc, value.constant->data, 0));
   return true;
 }
 

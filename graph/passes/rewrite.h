@@ -38,7 +38,8 @@ void AppendNames(Node* into, const Node& from);
 // source's producer writes it directly, if nothing prevents that. False: the node had to stay.
 bool BypassNode(Graph& graph, Uses& uses, int node);
 
-bool IsScalarF32(const Value& value, float* scalar);  // a constant with one element
+// A constant with one element, of any type of numbers (the exponent of a power may be an integer).
+bool IsScalar(const Value& value, float* scalar);
 
 // An OpCall on symbolic shapes, for functions that read ranks, attributes and constants: unknown dims are -1.
 class SymbolicCall {

@@ -3,7 +3,7 @@
 
 usage: add_an_op_test.py BUILD_FOLDER
 
-The blocks of each recipe are applied; the changed files are compiled and linked in front of the library that BUILD_FOLDER has,
+The blocks of each recipe are applied, but for those that the sources have word for word; the changed files are compiled and linked in front of the library that BUILD_FOLDER has,
 so nothing else is rebuilt. Then `moka conformance` must pass ONNX's own cases of the new operators.
 """
 
@@ -21,6 +21,10 @@ BLOCK = re.compile(r"^(In|The new file) `([^`]+)`(?:, (after|before) `([^`]+)`)?
 COPIED = ("include", "base", "ops")
 
 
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
 def apply(recipe: str, root: pathlib.Path) -> set:
     """Make the changes of one recipe; returns the paths touched."""
     touched = set()
@@ -28,8 +32,9 @@ def apply(recipe: str, root: pathlib.Path) -> set:
         touched.add(path)
         target = root / path
         if kind == "The new file":
-            assert not target.exists(), f"{path} exists already"
             target.write_text(text)
+            continue
+        if words(text) in words(target.read_text()):
             continue
         lines = target.read_text().splitlines(keepends=True)
         [at] = [i for i, line in enumerate(lines) if anchor in line and not line.lstrip().startswith("//")]

@@ -228,6 +228,29 @@ TEST(OnnxVersions, BroadcastAxisUnsqueezesTheSecondOperand) {
   EXPECT_EQ(Read({6, "Add", {"x", "b"}, {{"broadcast", 1}, {"axis", 4}}}).status().code(), StatusCode::kInvalidModel);
 }
 
+TEST(OnnxVersions, SlopesPerChannelGetTheDimensionsBehind) {
+  Result<Graph> graph = Read({6, "PRelu", {"x", "b"}});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(OpsOf(*graph), (std::vector<std::string>{"Unsqueeze", "PRelu"}));
+  EXPECT_EQ(IntsOf(*graph, graph->nodes[0], 1), (Ints{1, 2}));
+  Result<Graph> matrix = Read({6, "PRelu", {"x", "b"}, {}, {"y"}, {2, 3}});
+  ASSERT_TRUE(matrix.ok()) << matrix.status().message();
+  EXPECT_EQ(OpsOf(*matrix), std::vector<std::string>{"PRelu"});
+  Result<Graph> newest = Read({7, "PRelu", {"x", "b"}});
+  ASSERT_TRUE(newest.ok()) << newest.status().message();
+  EXPECT_EQ(OpsOf(*newest), std::vector<std::string>{"PRelu"});
+}
+
+TEST(OnnxVersions, SeluHadShorterDefaults) {
+  Result<Graph> graph = Read({1, "Selu", {"x"}, {{"alpha", 2.f}}});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(*graph->nodes.at(0).attrs.Float("gamma", 0), 1.0507f);
+  EXPECT_EQ(*graph->nodes.at(0).attrs.Float("alpha", 0), 2.f);
+  Result<Graph> newer = Read({6, "Selu", {"x"}});
+  ASSERT_TRUE(newer.ok()) << newer.status().message();
+  EXPECT_FALSE(newer->nodes.at(0).attrs.Has("gamma"));
+}
+
 // The rank that `axis` needs is known through operators that keep it.
 TEST(OnnxVersions, RanksAreTrackedThroughTheGraph) {
   if (!Has("Mul")) GTEST_SKIP();

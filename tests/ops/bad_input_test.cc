@@ -2,31 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/conformance/cases.h"
+#include "tests/ops/bad_case.h"
 
 namespace moka {
 namespace {
-
-struct BadCase {
-  const char* op;
-  Attributes attrs;
-  std::vector<CaseOperand> src;
-  const char* expected;  // in the message
-  int num_dst = 1;
-};
-
-void ExpectRefused(const std::vector<BadCase>& cases) {
-  for (const BadCase& bad : cases) {
-    SCOPED_TRACE(std::string(bad.op) + ": " + bad.expected);
-    OpCase op_case = MakeCase(std::string(bad.op) + "/bad", bad.attrs, bad.src);
-    op_case.num_dst = bad.num_dst;
-    const auto data = CaseData::Make(op_case, CaseLayout{});
-    ASSERT_FALSE(data.ok());
-    EXPECT_NE(data.status().message().find(bad.expected), std::string::npos) << data.status().message();
-    EXPECT_TRUE(data.status().code() == StatusCode::kInvalidModel || data.status().code() == StatusCode::kUnsupported ||
-                data.status().code() == StatusCode::kInvalidArgument)
-        << static_cast<int>(data.status().code());
-  }
-}
 
 const DataType kI64 = DataType::kI64;
 const DataType kF64 = DataType::kF64;

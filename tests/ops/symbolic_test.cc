@@ -154,6 +154,45 @@ TEST(SymbolicShapes, ShapeChainsKeepTheirElements) {
   EXPECT_EQ(s.Text(*s.context.dst[0].elements), "[H, W]");
 }
 
+// torch exports an Expand to a shape with "as it is" (-1) as Where(Equal(wanted, -1), ones, wanted).
+TEST(SymbolicShapes, ConditionsOnShapesAreDecided) {
+  Symbolic s;
+  const SymbolicTensor sizes = s.Elements({s["N"], -1, s["H"] + 1}), minus_one = s.Elements({-1});
+  EXPECT_OK(s.Infer("Equal", {}, {sizes, minus_one}));
+  const SymbolicTensor equal = s.context.dst[0];
+  EXPECT_EQ(equal.type, DataType::kBool);
+  EXPECT_EQ(s.Text(*equal.elements), "[0, 1, 0]");
+  EXPECT_OK(s.Infer("Where", {}, {equal, s.Elements({1, 1, 1}), sizes}));
+  EXPECT_EQ(s.Text(*s.context.dst[0].elements), s.Text({s["N"], 1, s["H"] + 1}));
+  EXPECT_OK(s.Infer("Not", {}, {equal}));
+  EXPECT_EQ(s.Text(*s.context.dst[0].elements), "[1, 0, 1]");
+  EXPECT_OK(s.Infer("Greater", {}, {sizes, s.Elements({0})}));
+  EXPECT_FALSE(s.context.dst[0].elements) << "N may be 0";
+  EXPECT_OK(s.Infer("GreaterOrEqual", {}, {s.Elements({s["N"], s["H"] + 1}), s.Elements({0})}));
+  EXPECT_EQ(s.Text(*s.context.dst[0].elements), "[1, 1]");
+  EXPECT_OK(s.Infer("Less", {}, {s.Elements({s["N"]}), s.Elements({s["N"] + 1})}));
+  EXPECT_EQ(s.Text(*s.context.dst[0].elements), "[1]");
+  EXPECT_OK(s.Infer("Equal", {}, {s.Elements({s["N"]}), s.Elements({s["H"]})}));
+  EXPECT_FALSE(s.context.dst[0].elements) << "they may be equal";
+}
+
+TEST(SymbolicShapes, ArithmeticOnShapesIsKept) {
+  Symbolic s;
+  const SymbolicTensor sizes = s.Elements({s["N"], s["H"] + 2});
+  EXPECT_OK(s.Infer("Mod", {}, {sizes, s.Elements({2})}));
+  EXPECT_EQ(*s.context.dst[0].elements, (std::vector<Dim>{Dim::Mod(s["N"], 2), Dim::Mod(s["H"] + 2, 2)}));
+  EXPECT_OK(s.Infer("Neg", {}, {sizes}));
+  const SymbolicTensor negative = s.context.dst[0];
+  EXPECT_OK(s.Infer("Abs", {}, {negative}));
+  EXPECT_EQ(*s.context.dst[0].elements, *sizes.elements);
+  EXPECT_OK(s.Infer("Sign", {}, {s.Elements({s["H"] + 2, 0, -3})}));
+  EXPECT_EQ(s.Text(*s.context.dst[0].elements), "[1, 0, -1]");
+  EXPECT_OK(s.Infer("Cast", Attrs({{"to", int64_t{9}}}), {s.Elements({s["H"] + 2, 0})}));
+  EXPECT_EQ(s.Text(*s.context.dst[0].elements), "[1, 0]");
+  EXPECT_OK(s.Infer("Cast", Attrs({{"to", int64_t{9}}}), {s.Elements({s["H"]})}));
+  EXPECT_FALSE(s.context.dst[0].elements);
+}
+
 // Every case of the tables again, its dimensions hidden behind symbols: what inference says must evaluate to what it
 // said for the numbers.
 class CasesWithSymbols : public ::testing::Test {
