@@ -23,6 +23,7 @@ struct TileTable;       // cpu/tile.h
 struct DepthwiseTable;  // cpu/depthwise.h
 struct RecurrentTable;  // cpu/recurrent.h
 struct VectorTable;     // cpu/vector.h
+struct LaneTable;       // cpu/lanes.h
 
 // The Highway functions of one target. Everything else in cpu/ is plain code over these tables.
 struct Simd {
@@ -31,6 +32,7 @@ struct Simd {
   const DepthwiseTable* depthwise = nullptr;
   const RecurrentTable* recurrent = nullptr;
   const VectorTable* vector = nullptr;
+  const LaneTable* lanes = nullptr;
   RunMicroFn run_micro = nullptr;
   MultiplyAddsFn multiply_adds = nullptr;
 };
@@ -106,6 +108,7 @@ std::span<const KernelRow> CopyRows();
 std::span<const KernelRow> PadRows();
 std::span<const KernelRow> GatherRows();
 std::span<const KernelRow> RecurrentRows();
+std::span<const KernelRow> LaneRows();
 
 // Formats of packs that kernels name in Choice::packs.
 struct PackFormat {

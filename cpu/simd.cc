@@ -7,6 +7,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "cpu/depthwise.h"
+#include "cpu/lanes.h"
 #include "cpu/recurrent.h"
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
@@ -58,6 +59,7 @@ Simd ChosenSimd() {
   simd.depthwise = ChosenDepthwiseTable();
   simd.recurrent = ChosenRecurrentTable();
   simd.vector = ChosenVectorTable();
+  simd.lanes = ChosenLaneTable();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();
   return simd;

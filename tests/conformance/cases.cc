@@ -50,7 +50,8 @@ MicroProgram ScaleShiftProgram() {
 
 std::vector<CaseFamily> CaseFamilies() {
   return {{"Conv", ConvCases}, {"Pool", PoolCases}, {"Product", ProductCases},
-          {"Row", RowCases},   {"Move", MoveCases}, {"Elementwise", ElementwiseCases}};
+          {"Row", RowCases},   {"Move", MoveCases}, {"Elementwise", ElementwiseCases},
+          {"Lane", LaneCases}};
 }
 
 }  // namespace moka

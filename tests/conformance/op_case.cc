@@ -35,7 +35,7 @@ double ElementOf(const CaseOperand& operand, uint64_t seed, int64_t position) {
   const double unit = static_cast<double>(Mix(seed + static_cast<uint64_t>(position)) >> 11) * 0x1p-53;
   if (operand.fill == Fill::kPositive) return 0.25 + 2 * unit;
   if (operand.type == DataType::kBool) return unit < 0.5 ? 0 : 1;
-  const bool is_float = operand.type == DataType::kF32 || operand.type == DataType::kF64;
+  const bool is_float = operand.type >= DataType::kF32 && operand.type <= DataType::kBF16;
   return is_float ? 4 * unit - 2 : std::floor(16 * unit) - 8;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 uint64_t RoundUp(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
 
-bool IsFloat(DataType type) { return type == DataType::kF32 || type == DataType::kF64; }
+bool IsFloat(DataType type) { return type >= DataType::kF32 && type <= DataType::kBF16; }
 
 // One step on a device: where its operands lie and what is copied.
 class StepRun {
