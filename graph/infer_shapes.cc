@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/status.h"
 #include "graph/constants.h"
@@ -8,7 +9,7 @@
 namespace moka {
 namespace {
 
-// For integers that inference does not track: small ones only.
+// For contents that inference does not track: small ones only.
 constexpr EvaluationBudget kBudget = {kMaxTrackedElements * sizeof(int64_t), 16u << 20, 1e8};
 
 bool IsTrackedType(DataType type) {
@@ -139,7 +140,7 @@ class Inference {
       value.tensor = std::move(context.dst[i]);
       if (Status status = Accept(value); !status.ok()) return status.WithContext(StrCat("output '", value.name, "'"));
     }
-    EvaluateIntegers(node);
+    EvaluateSmall(node);
     return Status();
   }
 
@@ -153,16 +154,21 @@ class Inference {
     return CheckDeclared(value);
   }
 
-  // Contents that inference did not track, where running the node tells them.
-  void EvaluateIntegers(const Node& node) {
+  // Contents that inference did not track, where running the node tells them: integers, and the floats on the way to
+  // them (floor(size * 0.5)).
+  void EvaluateSmall(const Node& node) {
     std::vector<std::shared_ptr<const HostTensor>> sources;
     for (const ValueId id : node.dst) {
       if (id == kNoValue) continue;
       const SymbolicTensor& tensor = graph_.value(id).tensor;
-      if (!IsTrackedType(tensor.type) || tensor.elements) return;
+      const bool is_float = tensor.type == DataType::kF32 || tensor.type == DataType::kF64;
+      if (!is_float && (!IsTrackedType(tensor.type) || tensor.elements)) return;
     }
     for (const ValueId id : node.src) {
-      sources.push_back(id == kNoValue ? nullptr : KnownContents(graph_.value(id)));
+      const auto computed = floats_.find(id);
+      sources.push_back(id == kNoValue              ? nullptr
+                        : computed != floats_.end() ? computed->second
+                                                    : KnownContents(graph_.value(id)));
       if (id != kNoValue && sources.back() == nullptr) return;
     }
     const auto results = EvaluateNode(graph_, node, sources, &budget_);
@@ -170,7 +176,11 @@ class Inference {
     for (size_t i = 0; i < node.dst.size(); ++i) {
       const auto& result = (*results)[i];
       if (result == nullptr || result->desc.NumElements() > kMaxTrackedElements) continue;
-      graph_.value(node.dst[i]).tensor.elements = ElementsOf(*result);
+      if (IsTrackedType(result->desc.type)) {
+        graph_.value(node.dst[i]).tensor.elements = ElementsOf(*result);
+      } else {
+        floats_[node.dst[i]] = result;
+      }
     }
   }
 
@@ -210,6 +220,7 @@ class Inference {
   std::vector<int> producer_;
   InferResult result_;
   EvaluationBudget budget_ = kBudget;
+  std::unordered_map<ValueId, std::shared_ptr<const HostTensor>> floats_;  // small ones that are known
 };
 
 }  // namespace

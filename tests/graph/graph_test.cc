@@ -153,5 +153,18 @@ TEST(InferShapes, TracksIntegersThroughArithmetic) {
   EXPECT_EQ(*graph.value(wide).tensor.elements, (std::vector<Dim>{2, 3, Dim::FloorDiv(h + 3, 2), 4}));
 }
 
+// Upsampling by a factor: sizes to floats, scaled, rounded, back to integers.
+TEST(InferShapes, KnowsIntegersThatWereFloatsOnTheWay) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {7, 5});
+  const ValueId shape = b.Node("Cast", {b.Node("Shape", {x})}, {{"to", int64_t{1}}});
+  const ValueId scaled = b.Node("Floor", {b.Node("Mul", {shape, b.Scalar(1.5f)})});
+  const ValueId sizes = b.Node("Cast", {scaled}, {{"to", int64_t{7}}});
+  const Graph graph = b.Finish({b.Node("Expand", {b.Scalar(1), sizes})});
+  ASSERT_TRUE(graph.value(sizes).tensor.elements);
+  EXPECT_EQ(*graph.value(sizes).tensor.elements, (std::vector<Dim>{10, 7}));
+  EXPECT_EQ(graph.value(graph.outputs[0]).tensor.dims, (std::vector<Dim>{10, 7}));
+}
+
 }  // namespace
 }  // namespace moka
