@@ -10,7 +10,7 @@ namespace moka::cpu {
 
 struct RecurrentCell {
   GateActivation f, g, h;
-  float clip;  // of what goes into activations; infinity: none
+  float clip;  // of what goes into gates (not a new cell into h); infinity: none
   bool input_forget;
 };
 

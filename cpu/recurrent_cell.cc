@@ -52,12 +52,15 @@ V ActivateOther(const GateActivation& activation, V x) {
   return x;
 }
 
-HWY_INLINE V Activate(const RecurrentCell& cell, const GateActivation& activation, V x) {
-  const V bound = hn::Set(D(), cell.clip);
-  x = ClipNan(x, hn::Neg(bound), bound);
+HWY_INLINE V ActivateAsIs(const GateActivation& activation, V x) {
   if (activation.function == GateFunction::kSigmoid) return VectorSigmoid(x);
   if (activation.function == GateFunction::kTanh) return VectorTanh(x);
   return ActivateOther(activation, x);
+}
+
+HWY_INLINE V Activate(const RecurrentCell& cell, const GateActivation& activation, V x) {
+  const V bound = hn::Set(D(), cell.clip);
+  return ActivateAsIs(activation, ClipNan(x, hn::Neg(bound), bound));
 }
 
 void LstmRow(const RecurrentCell& cell, const float* gates, const float* peephole, float* c, float* h, int64_t n) {
@@ -72,7 +75,7 @@ void LstmRow(const RecurrentCell& cell, const float* gates, const float* peephol
     const V candidate = Activate(cell, cell.g, Load(part, gates + 3 * n + j));
     const V state = hn::MulAdd(f, old, hn::Mul(i, candidate));
     Store(part, state, c + j);
-    Store(part, hn::Mul(Activate(cell, cell.f, gate(1, state)), Activate(cell, cell.h, state)), h + j);
+    Store(part, hn::Mul(Activate(cell, cell.f, gate(1, state)), ActivateAsIs(cell.h, state)), h + j);
   });
 }
 

@@ -120,8 +120,9 @@ class RowReference {
     }
   }
 
+  // Clips what goes into the gates; the new cell of an LSTM is no gate.
   A Apply(int function, A x) const {
-    if (params_.clip > 0) {
+    if (params_.clip > 0 && function < 2) {
       const A bound = params_.clip;
       x = x < -bound ? -bound : x > bound ? bound : x;
     }

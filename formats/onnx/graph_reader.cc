@@ -9,6 +9,7 @@
 #include "formats/onnx/attribute_reader.h"
 #include "formats/onnx/fields.h"
 #include "formats/onnx/graph_proto.h"
+#include "formats/onnx/microsoft.h"
 #include "formats/onnx/scope.h"
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/value_info.h"
@@ -338,13 +339,12 @@ Status GraphReader::UpgradeNodes() {
     node.name = UniqueName(std::move(node.name));
     const std::string name = node.name, description = DescribeNode(node);
     upgraded.clear();
-    const Status status = node.domain.empty() ? upgrader.Upgrade(std::move(node), &upgraded) : Status();
+    const Status status = upgrader.Upgrade(std::move(node), &upgraded);
     if (!status.ok()) {
       if (status.code() != StatusCode::kUnsupported) return status.WithContext(description);
       model_.Note(status.WithContext(description));
       continue;
     }
-    if (upgraded.empty()) upgraded.push_back(std::move(node));
     for (OnnxNode& part : upgraded) {
       if (part.name != name) part.name = UniqueName(std::move(part.name));
       AddNode(std::move(part));
@@ -369,7 +369,7 @@ void GraphReader::AddNode(OnnxNode node) {
 bool GraphReader::IsKnown(const OnnxNode& node) const {
   if (node.domain == kOwnDomain) return false;
   if (node.domain.empty() && (node.op == "Constant" || IsReplaced(node.op))) return true;
-  return FindOp(node.domain, node.op) != nullptr;
+  return FindOp(node.domain, node.op) != nullptr || FindRewrite(node.domain, node.op) != nullptr;
 }
 
 void GraphReader::NoteUnknown(const OnnxNode& node, size_t position) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "formats/onnx/microsoft.h"
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/types.h"
 #include "formats/onnx/versions_spatial.h"
@@ -333,15 +334,26 @@ Status Upgrader::Upgrade(OnnxNode node, std::vector<OnnxNode>* out) {
   TrackRank(node);
   before_.clear();
   after_.clear();
-  if (opset_ < 6) node.attrs.Erase("consumed_inputs");
+  if (opset_ < 6 && node.domain.empty()) node.attrs.Erase("consumed_inputs");
   const auto [first, last] = std::equal_range(std::begin(kRows), std::end(kRows), Row{node.op, 0, nullptr},
                                               [](const Row& a, const Row& b) { return a.op < b.op; });
-  for (const Row* row = first; row != last; ++row) {
+  for (const Row* row = first; node.domain.empty() && row != last; ++row) {
     if (opset_ < row->until) MOKA_RETURN_IF_ERROR(row->convert(*this, node));
   }
+  MOKA_RETURN_IF_ERROR(Rewrite(node));
   std::move(before_.begin(), before_.end(), std::back_inserter(*out));
   out->push_back(std::move(node));
   std::move(after_.begin(), after_.end(), std::back_inserter(*out));
+  return Status();
+}
+
+Status Upgrader::Rewrite(OnnxNode& node) {
+  const RewriteFn rewrite = FindRewrite(node.domain, node.op);
+  if (rewrite == nullptr) return Status();
+  MOKA_RETURN_IF_ERROR(rewrite(*this, node));
+  for (const OnnxNode& part : before_) TrackRank(part);
+  TrackRank(node);
+  for (const OnnxNode& part : after_) TrackRank(part);
   return Status();
 }
 
@@ -424,6 +436,15 @@ ValueId Upgrader::EmitBefore(const OnnxNode& node, const char* op, std::vector<V
   const std::string name = StrCat(node.name, ".", op);
   const ValueId dst = scope_->Fresh(name);
   before_.push_back({op, "", name, std::move(attrs), std::move(src), {dst}});
+  return dst;
+}
+
+std::vector<ValueId> Upgrader::EmitBefore(const OnnxNode& node, const char* op, std::vector<ValueId> src, int results,
+                                          Attributes attrs) {
+  const std::string name = StrCat(node.name, ".", op);
+  std::vector<ValueId> dst;
+  for (int i = 0; i < results; ++i) dst.push_back(scope_->Fresh(StrCat(name, ".", i)));
+  before_.push_back({op, "", name, std::move(attrs), std::move(src), dst});
   return dst;
 }
 

@@ -24,7 +24,8 @@ class Upgrader {
   // `uses[id]`: how many nodes and graph outputs read the value.
   Upgrader(Scope* scope, const std::vector<int>* uses) : scope_(scope), uses_(uses) {}
 
-  // Appends the newest form of `node`, one node or several, to *out. Nodes must come in the file's order.
+  // Appends the newest form of `node`, one node or several, to *out: of ai.onnx, or of com.microsoft where
+  // formats/onnx/microsoft.h knows one in ai.onnx. Nodes must come in the file's order.
   Status Upgrade(OnnxNode node, std::vector<OnnxNode>* out);
 
   // ---- For the converters of the table ----
@@ -44,10 +45,14 @@ class Upgrader {
   // Adds a node before, or after, the one that is being converted. It has one result, whose new value is returned,
   // or dst.
   ValueId EmitBefore(const OnnxNode& node, const char* op, std::vector<ValueId> src, Attributes attrs = {});
+  // The same with several results.
+  std::vector<ValueId> EmitBefore(const OnnxNode& node, const char* op, std::vector<ValueId> src, int results,
+                                  Attributes attrs = {});
   void EmitAfter(const OnnxNode& node, const char* op, std::vector<ValueId> src, ValueId dst, Attributes attrs = {});
 
  private:
   void TrackRank(const OnnxNode& node);
+  Status Rewrite(OnnxNode& node);
 
   Scope* scope_;
   const std::vector<int>* uses_;
