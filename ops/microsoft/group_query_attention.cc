@@ -334,7 +334,7 @@ const OpSchema* MicrosoftGroupQueryAttentionSchema() {
   static constexpr OpSchema kSchema = {
       .domain = "com.microsoft",
       .name = "GroupQueryAttention",
-      .min_src = 7,
+      .min_src = 1,
       .max_src = 12,
       .min_dst = 1,
       .max_dst = 3,

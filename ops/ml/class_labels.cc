@@ -43,10 +43,10 @@ Status InferClassifier(InferContext& ctx, const ClassLabels& labels) {
 void FillBinaryScores(PostTransform transform, bool probability, double score, std::vector<double>* scores) {
   if (transform == PostTransform::kProbit) {
     *scores = {Probit(1 - score), Probit(score)};
-  } else if (probability) {
-    *scores = {1 - score, score};
   } else if (transform == PostTransform::kLogistic) {
     *scores = {Logistic(-score), Logistic(score)};
+  } else if (probability) {
+    *scores = {1 - score, score};
   } else {
     *scores = {-score, score};
   }

@@ -21,7 +21,7 @@ struct ClassLabels {
 // Types and shapes of the results for [N, F] or [F].
 Status InferClassifier(InferContext& ctx, const ClassLabels& labels);
 
-// Both classes' scores from the second one's: 1 - s and s where `probability`, else -s and s.
+// Both classes' scores from the second one's: the transform of -s and s; without one, 1 - s and s where `probability`.
 void FillBinaryScores(PostTransform transform, bool probability, double score, std::vector<double>* scores);
 
 // Labels that are strings point into the attributes, so they must not outlive the node.

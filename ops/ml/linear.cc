@@ -120,7 +120,7 @@ Status LinearClassifierReference(const ReferenceCall& reference) {
     int64_t best = std::max_element(scores.begin(), scores.end()) - scores.begin();
     if (params.outputs == 1 && params.labels.size() == 2) {
       best = scores[0] > 0 ? 1 : 0;
-      FillBinaryScores(params.transform, params.transform != PostTransform::kLogistic, scores[0], &scores);
+      FillBinaryScores(params.transform, true, scores[0], &scores);
     } else {
       ApplyPostTransform(params.transform, scores);
     }

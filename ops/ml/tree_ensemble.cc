@@ -134,7 +134,9 @@ Status TreeEnsembleRegressorReference(const ReferenceCall& reference) {
 struct ClassifierParams {
   ClassLabels labels;
   EnsembleParams ensemble;
-  bool binary = false, positive = false;  // all votes are for one class; all weights are at least 0
+  // Two classes, and all votes are for the same one, `only`; whether all weights are at least 0.
+  bool binary = false, positive = false;
+  size_t only = 0;
 };
 
 Result<ClassifierParams> ReadClassifier(const Attributes& attrs) {
@@ -168,11 +170,15 @@ size_t Classify(const ClassifierParams& params, std::vector<double>* scores) {
     ApplyPostTransform(transform, *scores);
     return static_cast<size_t>(best);
   }
-  // All votes are for one of two classes: their sum speaks for the second one.
-  double score = (*scores)[0] + (*scores)[1];
-  if (base.size() > 0) score += base.Number(base.size() - 1);
+  // The sum of the votes, whichever class they are for, speaks for the second one.
+  double& score = (*scores)[params.only];
+  if (base.size() > 0) score += base.Number(base.size() == 1 ? 0 : static_cast<int64_t>(params.only));
   const size_t best = score > (params.positive ? 0.5 : 0) ? 1 : 0;
-  FillBinaryScores(transform, params.positive, score, scores);
+  if (params.only == 0) {
+    FillBinaryScores(transform, params.positive, score, scores);
+  } else {
+    ApplyPostTransform(transform, *scores);
+  }
   return best;
 }
 
@@ -184,6 +190,7 @@ Status TreeEnsembleClassifierReference(const ReferenceCall& reference) {
   const auto& votes = forest.votes;
   params.binary = classes == 2 && std::all_of(votes.begin(), votes.end(),
                                               [&](const Vote& vote) { return vote.target == votes[0].target; });
+  params.only = params.binary && !votes.empty() ? static_cast<size_t>(votes[0].target) : 0;
   params.positive = std::all_of(votes.begin(), votes.end(), [](const Vote& vote) { return vote.weight >= 0; });
   const TensorDesc& x = reference.call.src[0];
   const MlRows rows = MlRows::Of(x);

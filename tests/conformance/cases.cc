@@ -49,9 +49,14 @@ MicroProgram ScaleShiftProgram() {
 }
 
 std::vector<CaseFamily> CaseFamilies() {
-  return {{"Conv", ConvCases}, {"Pool", PoolCases}, {"Product", ProductCases},
-          {"Row", RowCases},   {"Move", MoveCases}, {"Elementwise", ElementwiseCases},
-          {"Lane", LaneCases}};
+  return {{"Conv", ConvCases},
+          {"Pool", PoolCases},
+          {"Product", ProductCases},
+          {"Row", RowCases},
+          {"Move", MoveCases},
+          {"Elementwise", ElementwiseCases},
+          {"Lane", LaneCases},
+          {"Recurrent", RecurrentCases}};
 }
 
 }  // namespace moka

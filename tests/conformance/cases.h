@@ -17,6 +17,7 @@ std::vector<OpCase> ProductCases();      // Gemm, MatMul
 std::vector<OpCase> RowCases();          // BatchNormalization, Softmax, reductions
 std::vector<OpCase> MoveCases();         // everything that moves elements
 std::vector<OpCase> LaneCases();         // elementwise operators on other types than f32, comparisons, Where, Cast
+std::vector<OpCase> RecurrentCases();
 std::vector<OpCase> ElementwiseCases();  // micro-programs alone; as epilogues they are in the families above
 
 struct CaseFamily {

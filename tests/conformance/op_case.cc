@@ -14,8 +14,9 @@ namespace moka {
 namespace {
 
 const OpSchema* SchemaOf(const OpCase& op_case) {
-  const bool own_domain = op_case.op.starts_with("moka.");
-  return FindOp(own_domain ? "moka" : "", own_domain ? op_case.op.substr(5) : op_case.op);
+  const size_t dot = op_case.op.rfind('.');
+  if (dot == std::string::npos) return FindOp("", op_case.op);
+  return FindOp(op_case.op.substr(0, dot), op_case.op.substr(dot + 1));
 }
 
 uint64_t Mix(uint64_t x) {  // splitmix64
