@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # usage: make_test_data.sh FOLDER
 # Puts into FOLDER what tests read and nobody commits: networks/ (exported with Debian's torchvision), onnx/suite (the newest
-# ONNX cases; left out with a message where PyPI cannot be reached), swiftshader/ (a second Vulkan driver; likewise).
+# ONNX cases; left out with a message where PyPI cannot be reached), onnxruntime/suite (cases of other operators, with
+# onnxruntime's results; likewise), swiftshader/ (a second Vulkan driver; likewise).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:?usage: make_test_data.sh FOLDER}
@@ -11,4 +12,5 @@ if [ ! -f "$folder/networks/.complete" ]; then
   touch "$folder/networks/.complete"
 fi
 scripts/get_onnx_suite.sh "$folder/onnx" || echo "going on without the newest ONNX suite"
+scripts/get_onnxruntime_cases.sh "$folder/onnxruntime" || echo "going on without onnxruntime's cases"
 scripts/get_swiftshader.sh "$folder/swiftshader" || echo "going on without SwiftShader"

@@ -152,6 +152,12 @@ Status SoftmaxMatrix(Upgrader& up, OnnxNode& node) {
   return Status();
 }
 
+// Before opset 7 an attribute said whether result 0 is wanted; the names of results say it.
+Status RecurrentSequence(Upgrader&, OnnxNode& node) {
+  node.attrs.Erase("output_sequence");
+  return Status();
+}
+
 // ---- Training -----------------------------------------------------------------------------------------------------
 
 Status DropResults(Upgrader& up, OnnxNode& node, const char* why) {
@@ -205,10 +211,12 @@ constexpr Row kRows[] = {
     {"Div", 7, BroadcastAxis},
     {"Dropout", kAlways, DropoutIdentity},
     {"Equal", 7, BroadcastAxis},
+    {"GRU", 7, RecurrentSequence},
     {"GlobalLpPool", 2, PoolPower},
     {"Greater", 7, BroadcastAxis},
     {"GridSample", 20, GridSampleNames},
     {"Hardmax", 13, SoftmaxMatrix},
+    {"LSTM", 7, RecurrentSequence},
     {"Less", 7, BroadcastAxis},
     {"LogSoftmax", 13, SoftmaxMatrix},
     {"LpPool", 2, PoolPower},
@@ -217,6 +225,7 @@ constexpr Row kRows[] = {
     {"PRelu", 7, PReluChannels},
     {"Pad", 11, PadWidths},
     {"Pow", 7, BroadcastAxis},
+    {"RNN", 7, RecurrentSequence},
     {"ReduceL1", 18, AxesToSource},
     {"ReduceL2", 18, AxesToSource},
     {"ReduceLogSum", 18, AxesToSource},

@@ -49,14 +49,9 @@ MicroProgram ScaleShiftProgram() {
 }
 
 std::vector<CaseFamily> CaseFamilies() {
-  return {{"Conv", ConvCases},
-          {"Pool", PoolCases},
-          {"Product", ProductCases},
-          {"Row", RowCases},
-          {"Move", MoveCases},
-          {"Elementwise", ElementwiseCases},
-          {"Lane", LaneCases},
-          {"Recurrent", RecurrentCases}};
+  return {{"Conv", ConvCases}, {"Pool", PoolCases},          {"Product", ProductCases},
+          {"Row", RowCases},   {"Move", MoveCases},          {"Elementwise", ElementwiseCases},
+          {"Lane", LaneCases}, {"Recurrent", RecurrentCases}};
 }
 
 }  // namespace moka

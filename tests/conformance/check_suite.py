@@ -3,7 +3,7 @@
 
 usage: check_suite.py MOKA DEVICE SUITE REPORT.json AT_LEAST
 
-Cases listed in skips/DEVICE.txt are known to fail; one of them that passes is an error, as is any other failure.
+Cases listed in skips/DEVICE.txt (for Debian's suite also skips/DEVICE_debian.txt) are known to fail; one of them that passes is an error, as is any other failure.
 
 MOKA is a command line: an emulator may stand before the program. Fails when a case fails, when fewer than AT_LEAST pass, or when the closing line is missing. Prints the skips by reason.
 Leaves with 77 (which ctest shows as skipped) where the suite is not there.
@@ -18,17 +18,21 @@ import subprocess
 import sys
 
 SKIPPED = 77
+DEBIAN = "/usr/share/libonnx-testdata/data"
 
 
 def main() -> int:
     moka, device, suite, report_path, at_least = sys.argv[1:]
     if not pathlib.Path(suite).is_dir():
-        print(f"{suite} is missing: see scripts/get_onnx_suite.sh")
+        print(f"{suite} is missing: see scripts/make_test_data.sh")
         return SKIPPED
     command = [*shlex.split(moka), "conformance", "--device", device, "--suite", suite, "--json", report_path]
-    known = pathlib.Path(__file__).parent / "skips" / f"{device}.txt"
-    if known.exists():
-        command += ["--skips", str(known)]
+    names = [f"{device}.txt"] + [f"{device}_debian.txt"] * (suite == DEBIAN)
+    known = [path for path in (pathlib.Path(__file__).parent / "skips" / name for name in names) if path.exists()]
+    if known:
+        skips = pathlib.Path(report_path).with_suffix(".skips.txt")
+        skips.write_text("".join(path.read_text() for path in known))
+        command += ["--skips", str(skips)]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     print(run.stdout)
     report = json.loads(pathlib.Path(report_path).read_text())

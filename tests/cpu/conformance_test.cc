@@ -31,8 +31,7 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
   EXPECT_TRUE(report.failures.empty()) << report.Summary();
   EXPECT_GT(report.cases, 100);
   EXPECT_GT(report.runs, report.by_reference);
-  for (const char* family :
-       {"gemm", "matmul", "conv_igemm", "depthwise", "micro", "lanes", "lstm", "gru", "rnn"}) {
+  for (const char* family : {"gemm", "matmul", "conv_igemm", "depthwise", "micro", "lanes", "lstm", "gru", "rnn"}) {
     const std::string kernel = std::string("cpu/") + family + "/" + GetParam();
     EXPECT_TRUE(report.kernels.count(kernel)) << kernel << " ran in no case\n" << report.Summary();
   }
