@@ -198,6 +198,7 @@ template <class Float>
 Status RecurrentReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const RecurrentParams params, RecurrentParams::From(reference.call));
   const RecurrentSizes sizes = RecurrentSizes::Of(params, reference.call);
+  if (sizes.input == 0 || sizes.hidden == 0) return InvalidArgument("src 0 (X) or src 2 (R) has no features");
   return WithAccumulator<Float>(reference.call.src[0].type, [&](auto accumulator) -> Status {
     using A = decltype(accumulator);
     if constexpr (std::is_floating_point_v<A>) {

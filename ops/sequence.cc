@@ -87,6 +87,8 @@ Status ExecuteLength(HostCall& call) {
 
 // ---- Tensors to sequences and back --------------------------------------------------------------------------------
 
+constexpr int64_t kMaxParts = 1 << 20;  // a dimension may be large where the tensor is empty
+
 // Sizes of the parts along a dimension of `size`.
 Result<std::vector<int64_t>> PartSizes(const HostCall& call, int64_t size) {
   std::vector<int64_t> parts;
@@ -114,6 +116,8 @@ Result<std::vector<int64_t>> PartSizes(const HostCall& call, int64_t size) {
     MOKA_ASSIGN_OR_RETURN(chunk, SrcScalar(call, 1, "split"));
   }
   if (chunk <= 0) return InvalidArgument("src 1 (split) is ", chunk, ", expected a positive number");
+  if (size / chunk >= kMaxParts)
+    return InvalidArgument("src 0 has ", size, " parts of ", chunk, ", at most ", kMaxParts);
   for (int64_t at = 0; at < size; at += parts.back()) parts.push_back(std::min(chunk, size - at));
   return parts;
 }
@@ -138,7 +142,7 @@ Status ExecuteSplit(HostCall& call) {
     part_shape[axis] = part;
     if (squeeze) part_shape.erase(part_shape.begin() + resolved);
     MOKA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(src->type(), std::move(part_shape)));
-    for (int64_t i = 0; i < outer; ++i) {
+    for (int64_t i = 0; tensor.size() > 0 && i < outer; ++i) {
       CopyRange(*src, (i * shape[axis] + at) * inner, &tensor, i * part * inner, part * inner);
     }
     elements.emplace_back(std::move(tensor));
@@ -187,7 +191,7 @@ Status ExecuteConcat(HostCall& call) {
   for (const Datum& element : *elements) {
     const Tensor& tensor = element.tensor();
     const int64_t part = ElementsOf(tensor.shape(), axis, tensor.shape().size());
-    for (int64_t i = 0; i < outer; ++i) CopyRange(tensor, i * part, &result, i * row + at, part);
+    for (int64_t i = 0; tensor.size() > 0 && i < outer; ++i) CopyRange(tensor, i * part, &result, i * row + at, part);
     at += part;
   }
   call.dst[0] = Datum(std::move(result));

@@ -82,7 +82,7 @@ Result<TfIdfParams> TfIdfParams::From(const Attributes& attrs) {
     return InvalidModel("one of the attributes 'pool_int64s' and 'pool_strings' must be there");
   }
   MOKA_RETURN_IF_ERROR(CheckPool(p));
-  constexpr int64_t kWidest = int64_t{1} << 31;
+  constexpr int64_t kWidest = int64_t{1} << 26;
   for (const int64_t column : *p.columns) {
     if (column < 0 || column >= kWidest) return InvalidModel("attribute 'ngram_indexes' has an element of ", column);
     p.width = std::max(p.width, column + 1);

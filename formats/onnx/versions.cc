@@ -292,16 +292,18 @@ constexpr std::string_view kSameRank[] = {
     "InstanceNormalization",
     "IsInf",
     "IsNaN",
+    "LRN",
+    "LayerNormalization",
     "LeakyRelu",
     "Log",
     "LogSoftmax",
-    "LRN",
     "MaxPool",
     "Mish",
     "Neg",
     "Not",
-    "Pad",
     "PRelu",
+    "Pad",
+    "RMSNormalization",
     "Reciprocal",
     "Relu",
     "Round",
@@ -323,8 +325,9 @@ constexpr std::string_view kSameRank[] = {
     "Transpose",
     "Upsample",
 };
-constexpr std::string_view kBroadcasting[] = {"Add", "And", "Div", "Equal", "Greater", "Less", "Max",   "Mean", "Min",
-                                              "Mod", "Mul", "Or",  "Pow",   "Sub",     "Sum",  "Where", "Xor"};
+constexpr std::string_view kBroadcasting[] = {"Add",    "And", "Div",  "Equal", "Greater", "Less",
+                                              "MatMul", "Max", "Mean", "Min",   "Mod",     "Mul",
+                                              "Or",     "Pow", "Sub",  "Sum",   "Where",   "Xor"};
 
 template <size_t N>
 bool Contains(const std::string_view (&names)[N], std::string_view name) {

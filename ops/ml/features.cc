@@ -200,6 +200,7 @@ Status NormalizerReference(const ReferenceCall& reference) {
   MOKA_RETURN_IF_ERROR(ReadNorm(*reference.call.attrs, &norm));
   const TensorDesc &x = reference.call.src[0], &y = reference.call.dst[0];
   const MlRows from = MlRows::Of(x), to = MlRows::Of(y);
+  if (x.NumElements() == 0) return Status();
   for (int64_t row = 0; row < from.rows; ++row) {
     const auto at = [&](int64_t j) {
       return Load<double>(x, reference.src[0], row * from.row_stride + j * from.column_stride);
@@ -268,6 +269,8 @@ Status OneHotEncoderReference(const ReferenceCall& reference) {
 
 // ---- FeatureVectorizer --------------------------------------------------------------------------------------------
 
+constexpr int64_t kWidest = int64_t{1} << 40;  // sums of it do not overflow
+
 Result<std::vector<Dim>> VectorizerSizes(const InferContext& ctx) {
   std::vector<Dim> sizes;
   MOKA_ASSIGN_OR_RETURN(const AttributeList given, AttributeList::Find(*ctx.attrs, {"inputdimensions"}));
@@ -276,7 +279,7 @@ Result<std::vector<Dim>> VectorizerSizes(const InferContext& ctx) {
   }
   for (size_t i = 0; i < ctx.src.size(); ++i) {
     sizes.push_back(given.present() ? Dim(given.Int(static_cast<int64_t>(i))) : ctx.src[i]->dims.back());
-    if (sizes.back().is_constant() && sizes.back().constant() < 0) {
+    if (sizes.back().is_constant() && (sizes.back().constant() < 0 || sizes.back().constant() > kWidest)) {
       return InvalidModel("attribute 'inputdimensions' has an element of ", sizes.back().constant());
     }
   }

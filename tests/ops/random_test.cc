@@ -35,9 +35,9 @@ Values Draw(const std::string& op, Attributes attrs, std::vector<CaseOperand> sr
 }
 
 TEST(Random, UniformHasItsMoments) {
-  const Moments m =
-      MomentsOf(Draw("RandomUniform",
-                    Attrs({{"shape", List({100, 1000})}, {"low", Float(-1)}, {"high", Float(3)}, {"seed", Float(1)}})));
+  const Moments m = MomentsOf(
+      Draw("RandomUniform",
+           Attrs({{"shape", List({100, 1000})}, {"low", Float(-1)}, {"high", Float(3)}, {"seed", Float(1)}})));
   EXPECT_NEAR(m.mean, 1, 0.02);
   EXPECT_NEAR(m.variance, 16.0 / 12, 0.02);
   EXPECT_GE(m.lowest, -1);

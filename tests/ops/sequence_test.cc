@@ -96,6 +96,7 @@ TEST(Sequence, RefusesBadInput) {
   ExpectHostRefusal("SplitToSequence", {x, NumbersOf({2}, {1, 2}, DataType::kI64)}, "element 1 is 2, 1 are left");
   ExpectHostRefusal("SplitToSequence", {x, NumbersOf({1}, {1}, DataType::kI64)}, "leaves 1 of 2");
   ExpectHostRefusal("SplitToSequence", {x, NumbersOf({1}, {2})}, "src 1 (split)");
+  ExpectHostRefusal("SplitToSequence", {NumbersOf({int64_t{1} << 40, 0}, {})}, "at most 1048576");
   ExpectHostRefusal("ConcatFromSequence", {Three()}, "attribute 'axis' is missing");
   ExpectHostRefusal("ConcatFromSequence", {none}, "an empty sequence", Attrs({{"axis", Int(0)}}));
   ExpectHostRefusal("ConcatFromSequence", {Three()}, "attribute 'axis' 1", Attrs({{"axis", Int(1)}}));
