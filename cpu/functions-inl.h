@@ -147,7 +147,7 @@ HWY_INLINE V VectorAtanh(V x) {
 // max(x, 0) + ln(1 + exp(-|x|)): nothing overflows.
 HWY_INLINE V VectorSoftplus(V x) {
   const D d;
-  const V tail = hn::Log1p(d, VectorExpFlushed(hn::Neg(hn::Abs(x))));
+  const V tail = hn::Log1p(d, VectorExp(hn::Neg(hn::Abs(x))));
   return hn::IfThenElse(hn::IsNaN(x), x, hn::Add(hn::Max(x, hn::Zero(d)), tail));
 }
 

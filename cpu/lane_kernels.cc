@@ -98,6 +98,7 @@ constexpr OpRow kOps[] = {
     {"Add", LaneKind::kBinary, Row(LaneOp::kAdd), true},
     {"And", LaneKind::kBinary, Row(LaneOp::kAnd), true},
     {"BitwiseAnd", LaneKind::kBinary, Row(LaneOp::kAnd), true},
+    {"BitwiseNot", LaneKind::kUnary, Row(LaneUnary::kBitwiseNot), true},
     {"BitwiseOr", LaneKind::kBinary, Row(LaneOp::kOr), true},
     {"BitwiseXor", LaneKind::kBinary, Row(LaneOp::kXor), true},
     {"Cast", LaneKind::kCast, 0},
@@ -106,6 +107,8 @@ constexpr OpRow kOps[] = {
     {"Equal", LaneKind::kTest, Row(LaneTest::kEqual), true},
     {"Greater", LaneKind::kTest, Row(LaneTest::kLess), false, true},
     {"GreaterOrEqual", LaneKind::kTest, Row(LaneTest::kLessOrEqual), false, true},
+    {"IsInf", LaneKind::kUnary, Row(LaneUnary::kIsInf)},
+    {"IsNaN", LaneKind::kUnary, Row(LaneUnary::kIsNan)},
     {"Less", LaneKind::kTest, Row(LaneTest::kLess)},
     {"LessOrEqual", LaneKind::kTest, Row(LaneTest::kLessOrEqual)},
     {"Max", LaneKind::kBinary, Row(LaneOp::kMax)},
@@ -119,6 +122,15 @@ constexpr OpRow kOps[] = {
     {"Where", LaneKind::kWhere, 0},
     {"Xor", LaneKind::kBinary, Row(LaneOp::kXor), true},
 };
+
+// IsInf of one sign only is rare.
+Status RequireBothInfinities(const Attributes& attrs) {
+  for (const char* name : {"detect_negative", "detect_positive"}) {
+    MOKA_ASSIGN_OR_RETURN(const int64_t detect, attrs.Int(name, 1));
+    if (detect == 0) return Unsupported("attribute '", name, "' is 0");
+  }
+  return Status();
+}
 
 Status PickLoop(const OpCall& call, const LaneTable& table, LaneLaunch* launch) {
   const auto* op =
@@ -140,6 +152,7 @@ Status PickLoop(const OpCall& call, const LaneTable& table, LaneLaunch* launch) 
     column = CastLaneOf(call.dst[0].type);
   } else {
     column = LaneOf(type, op->bits);
+    MOKA_RETURN_IF_ERROR(RequireBothInfinities(*call.attrs));
     MOKA_ASSIGN_OR_RETURN(const int64_t fmod, call.attrs->Int("fmod", 0));
     if (fmod != 0 && op->row == Row(LaneOp::kFloorMod)) row = Row(LaneOp::kMod);
   }

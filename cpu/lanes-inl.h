@@ -7,6 +7,7 @@
 #endif
 
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 #include "cpu/lanes.h"
@@ -161,9 +162,22 @@ void UnaryLoop(const void* const* src, void* dst, int64_t n) {
       } else {
         hn::StoreU(hn::Max(x, hn::Sub(hn::Zero(d), x)), d, to);
       }
+    } else if constexpr (kOp == LaneUnary::kBitwiseNot) {
+      hn::StoreU(hn::Not(x), d, to);
     } else {
       hn::StoreU(TruthBytes<T>(hn::Eq(x, hn::Zero(d))), d, to);
     }
+  });
+}
+
+template <LaneUnary kOp, class T>
+void SpecialLoop(const void* const* src, void* dst, int64_t n) {
+  ForVectors<1, T, uint8_t>(src, dst, n, [](const T* const* from, uint8_t* to) HWY_ATTR {
+    const LaneTag<T> d;
+    const auto x = hn::LoadU(d, from[0]);
+    const auto infinity = hn::Set(d, std::numeric_limits<T>::infinity());
+    const auto mask = kOp == LaneUnary::kIsInf ? hn::Eq(hn::Abs(x), infinity) : hn::IsNaN(x);
+    hn::StoreU(TruthBytes<T>(mask), hn::Rebind<uint8_t, LaneTag<T>>(), to);
   });
 }
 

@@ -76,7 +76,8 @@ constexpr LaneTable MakeTable() {
   FillTest<LaneTest::kLess>(t.test[1]);
   FillTest<LaneTest::kLessOrEqual>(t.test[2]);
   constexpr auto kI32 = static_cast<int>(Lane::kI32), kI64 = static_cast<int>(Lane::kI64);
-  constexpr auto kF64 = static_cast<int>(Lane::kF64), kU8 = static_cast<int>(Lane::kU8);
+  constexpr auto kF32 = static_cast<int>(Lane::kF32), kF64 = static_cast<int>(Lane::kF64);
+  constexpr auto kU8 = static_cast<int>(Lane::kU8);
   t.unary[0][kI32] = &UnaryLoop<LaneUnary::kNeg, int32_t>;
   t.unary[0][kI64] = &UnaryLoop<LaneUnary::kNeg, int64_t>;
   t.unary[0][kF64] = &UnaryLoop<LaneUnary::kNeg, double>;
@@ -84,6 +85,13 @@ constexpr LaneTable MakeTable() {
   t.unary[1][kI64] = &UnaryLoop<LaneUnary::kAbs, int64_t>;
   t.unary[1][kF64] = &UnaryLoop<LaneUnary::kAbs, double>;
   t.unary[2][kU8] = &UnaryLoop<LaneUnary::kNot, uint8_t>;
+  t.unary[3][kU8] = &UnaryLoop<LaneUnary::kBitwiseNot, uint8_t>;
+  t.unary[3][kI32] = &UnaryLoop<LaneUnary::kBitwiseNot, int32_t>;
+  t.unary[3][kI64] = &UnaryLoop<LaneUnary::kBitwiseNot, int64_t>;
+  t.unary[4][kF32] = &SpecialLoop<LaneUnary::kIsInf, float>;
+  t.unary[4][kF64] = &SpecialLoop<LaneUnary::kIsInf, double>;
+  t.unary[5][kF32] = &SpecialLoop<LaneUnary::kIsNan, float>;
+  t.unary[5][kF64] = &SpecialLoop<LaneUnary::kIsNan, double>;
   t.where[0] = &WhereLoop<uint8_t>;
   t.where[1] = &WhereLoop<uint16_t>;
   t.where[2] = &WhereLoop<uint32_t>;

@@ -30,6 +30,8 @@ const Family kBinary[] = {
 };
 const Family kUnary[] = {
     {{"Abs", "Neg"}, {DataType::kI32, DataType::kI64, DataType::kF64}},
+    {{"BitwiseNot"}, {DataType::kI32, DataType::kI64, DataType::kU8, DataType::kI8, DataType::kU32, DataType::kU64}},
+    {{"IsInf", "IsNaN"}, {DataType::kF32, DataType::kF64}},
     {{"Not"}, {DataType::kBool}},
 };
 
@@ -119,6 +121,12 @@ std::vector<OpCase> LaneCases() {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const char* op : {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"}) {
     cases.push_back(OnCpu(StrCat(op, "/nan"), {}, {Given({4}, {nan, 1, nan, 2}), Given({4}, {1, nan, nan, 2})}));
+  }
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const char* op : {"IsInf", "IsNaN"}) {
+    for (const DataType type : {DataType::kF32, DataType::kF64}) {
+      cases.push_back(OnCpu(StrCat(op, "/specials_", NameOf(type)), {}, {Given({5}, {nan, 1, -inf, 0, inf}, type)}));
+    }
   }
   for (const char* op : {"Max", "Min"}) {
     cases.push_back(
