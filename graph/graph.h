@@ -78,6 +78,9 @@ std::string Describe(const Graph& graph, const Node& node);
 // is an input, a constant or the result of one earlier node. Names the node in a cycle or the value that nobody makes.
 Status SortAndCheck(Graph& graph);
 
+// An input, as inferred, that a plan may be made for again and again: a shape, an axis, a count, a flag.
+bool IsShapeLike(const Value& input);
+
 struct InferResult {
   // Graph inputs whose contents shapes depend on; inference stopped there. Empty: everything was inferred.
   std::vector<ValueId> shape_inputs;

@@ -4,54 +4,10 @@
 #include <utility>
 
 #include "base/status.h"
-#include "graph/session_impl.h"
+#include "graph/graph_part.h"
 #include "ops/string_tensor.h"
 
 namespace moka {
-namespace {
-
-bool EverythingDeclared(const Graph& graph) {
-  return std::all_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId id) {
-    const Value& value = graph.value(id);
-    if (value.constant != nullptr || value.declared_kind != ValueKind::kTensor) return true;
-    return value.declared_type != DataType::kNone && value.declared_rank;
-  });
-}
-
-// Types and ranks; every dimension is a symbol of its own.
-void DeclareInputs(std::span<const Datum> inputs, Graph* graph) {
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    Value& value = graph->value(graph->inputs[i]);
-    value.declared_kind = inputs[i].is_tensor()     ? ValueKind::kTensor
-                          : inputs[i].is_sequence() ? ValueKind::kSequence
-                                                    : ValueKind::kOptional;
-    value.declared_type = inputs[i].type();
-    if (!inputs[i].is_tensor()) continue;
-    value.declared_rank = true;
-    value.declared_dims.clear();
-    for (size_t d = 0; d < inputs[i].tensor().shape().size(); ++d) {
-      value.declared_dims.push_back(Dim::Symbol(graph->symbols.Fresh(StrCat(value.name, "_", d))));
-    }
-  }
-}
-
-void Append(const PlanInfo& part, PlanInfo* whole) {
-  whole->steps.insert(whole->steps.end(), part.steps.begin(), part.steps.end());
-  whole->memory.weights += part.memory.weights;
-  whole->memory.packs += part.memory.packs;
-  whole->memory.arena += part.memory.arena;
-  whole->memory.scratch += part.memory.scratch;
-  whole->memory_lower_bound += part.memory_lower_bound;
-  whole->segments += part.segments;
-  whole->crossings += part.crossings;
-  whole->barriers += part.barriers;
-  whole->depth += part.depth;
-  whole->bind_us += part.bind_us;
-  whole->prepare_us += part.prepare_us;
-}
-
-}  // namespace
-
 // A graph in an attribute of a node: what it takes from around it comes after its own inputs.
 class GraphRunner::Body final : public SubgraphRunner {
  public:
@@ -84,7 +40,7 @@ class GraphRunner::Body final : public SubgraphRunner {
     }
     graph.source = whole.source;
     MOKA_RETURN_IF_ERROR(SortAndCheck(graph));
-    MOKA_ASSIGN_OR_RETURN(body->runner_, GraphRunner::Create(std::move(graph), context));
+    body->part_ = std::make_unique<GraphPart>(std::move(graph), context);
     return body;
   }
 
@@ -104,102 +60,21 @@ class GraphRunner::Body final : public SubgraphRunner {
     }
     std::vector<Datum> all(inputs.begin(), inputs.end());
     all.insert(all.end(), outer_.begin(), outer_.end());
-    return runner_->Run(all);
+    return part_->Run(all);
   }
 
-  const GraphRunner& runner() const { return *runner_; }
-  GraphRunner& runner() { return *runner_; }
+  const GraphPart& part() const { return *part_; }
 
  private:
   size_t own_inputs_ = 0;
   std::vector<Output> declared_;
   std::vector<size_t> captures_;  // which of the node's captures follow the own inputs
   std::vector<Datum> outer_;      // those of the current run
-  std::unique_ptr<GraphRunner> runner_;
+  std::unique_ptr<GraphPart> part_;
 };
 
 struct GraphRunner::HostStep {
   std::map<std::string, std::unique_ptr<Body>, std::less<>> bodies;  // by attribute
-};
-
-// Of one graph, with what its inputs are: a session over plans, or, where that takes stages again, a runner.
-class GraphRunner::Part {
- public:
-  Part(const Stage& stage, const RunnerContext& context) : stage_(stage), context_(context) {}
-
-  Result<std::vector<Datum>> Run(std::span<const Datum> inputs) {
-    MOKA_RETURN_IF_ERROR(Select(inputs));
-    Variant& variant = variants_.front();
-    if (variant.runner != nullptr) return variant.runner->Run(inputs);
-    std::vector<ConstTensorView> views;
-    for (const Datum& input : inputs) views.push_back(input.tensor().view());
-    MOKA_ASSIGN_OR_RETURN(std::vector<Tensor> tensors, variant.session->Run(views));
-    const TransferCounts own = variant.session->transfers();
-    context_.transfers->uploads += own.uploads;
-    context_.transfers->downloads += own.downloads;
-    context_.transfers->upload_bytes += own.upload_bytes;
-    context_.transfers->download_bytes += own.download_bytes;
-    std::vector<Datum> outputs;
-    for (Tensor& tensor : tensors) outputs.emplace_back(std::move(tensor));
-    return outputs;
-  }
-
-  void AppendInfo(PlanInfo* info) const {
-    if (variants_.empty()) return;
-    const Variant& variant = variants_.front();
-    if (variant.runner != nullptr) return variant.runner->AppendInfo(info);
-    const Result<PlanInfo> own = variant.session->Inspect();
-    if (own.ok()) Append(*own, info);
-  }
-
- private:
-  struct Variant {
-    std::string signature;
-    std::unique_ptr<SessionImpl> session;
-    std::unique_ptr<GraphRunner> runner;
-  };
-  static constexpr size_t kMaxVariants = 8;
-
-  // What the plans of a part are made for; shapes are the session's own business.
-  static std::string SignatureOf(std::span<const Datum> inputs) {
-    std::string signature;
-    for (const Datum& input : inputs) {
-      signature += static_cast<char>(input.type());
-      signature += static_cast<char>(input.is_tensor() ? 'a' + static_cast<int>(input.tensor().shape().size())
-                                     : input.is_none() ? '0'
-                                                       : '1');
-    }
-    return signature;
-  }
-
-  Status Select(std::span<const Datum> inputs) {
-    std::string signature = SignatureOf(inputs);
-    const auto found = std::find_if(variants_.begin(), variants_.end(),
-                                    [&](const Variant& variant) { return variant.signature == signature; });
-    if (found != variants_.end()) {
-      variants_.splice(variants_.begin(), variants_, found);
-      return {};
-    }
-    Graph graph = stage_.graph;
-    DeclareInputs(inputs, &graph);
-    Variant variant;
-    variant.signature = std::move(signature);
-    Graph inferred_graph = graph;
-    MOKA_ASSIGN_OR_RETURN(const InferResult inferred, InferShapes(inferred_graph));
-    if (NeedsStages(inferred_graph, inferred)) {
-      MOKA_ASSIGN_OR_RETURN(variant.runner, GraphRunner::Create(std::move(graph), context_));
-    } else {
-      MOKA_ASSIGN_OR_RETURN(auto model, ModelImpl::Create(std::move(graph), "", {}));
-      MOKA_ASSIGN_OR_RETURN(variant.session, SessionImpl::Create(model, context_.devices, context_.options));
-    }
-    variants_.push_front(std::move(variant));
-    if (variants_.size() > kMaxVariants) variants_.pop_back();
-    return {};
-  }
-
-  const Stage& stage_;
-  const RunnerContext& context_;
-  std::list<Variant> variants_;  // most recently used first
 };
 
 GraphRunner::GraphRunner(Graph graph, const RunnerContext& context) : graph_(std::move(graph)), context_(context) {}
@@ -213,10 +88,8 @@ Result<std::unique_ptr<GraphRunner>> GraphRunner::Create(Graph graph, const Runn
 }
 
 Status GraphRunner::Prepare(std::vector<ValueId> cuts) {
-  if (EverythingDeclared(graph_)) {
-    MOKA_ASSIGN_OR_RETURN(InferResult inferred, InferShapes(graph_));
-    cuts.insert(cuts.end(), inferred.cuts.begin(), inferred.cuts.end());
-  }
+  MOKA_ASSIGN_OR_RETURN(const InferResult inferred, InferShapes(graph_));
+  cuts.insert(cuts.end(), inferred.cuts.begin(), inferred.cuts.end());
   MOKA_ASSIGN_OR_RETURN(stages_, DivideIntoStages(graph_, HostNodes(graph_), cuts));
   constants_.resize(graph_.values.size());
   const auto keep = [&](ValueId id) -> Status {
@@ -230,7 +103,7 @@ Status GraphRunner::Prepare(std::vector<ValueId> cuts) {
   for (const ValueId id : graph_.outputs) MOKA_RETURN_IF_ERROR(keep(id));
   for (const Stage& stage : stages_) {
     const bool on_host = stage.node >= 0;
-    parts_.push_back(on_host ? nullptr : std::make_unique<Part>(stage, context_));
+    parts_.push_back(on_host ? nullptr : std::make_unique<GraphPart>(stage.graph, context_));
     host_steps_.push_back(on_host ? std::make_unique<HostStep>() : nullptr);
     if (!on_host) continue;
     const Node& node = graph_.nodes[static_cast<size_t>(stage.node)];
@@ -345,7 +218,7 @@ void GraphRunner::AppendInfo(PlanInfo* info) const {
     step.own_kernel = host;
     if (!host) step.why_fallback = "runs on the host, between plans";
     info->steps.push_back(std::move(step));
-    for (const auto& [name, body] : host_steps_[s]->bodies) body->runner().AppendInfo(info);
+    for (const auto& [name, body] : host_steps_[s]->bodies) body->part().AppendInfo(info);
   }
 }
 

@@ -2,7 +2,6 @@
 #ifndef MOKA_GRAPH_GRAPH_RUNNER_H_
 #define MOKA_GRAPH_GRAPH_RUNNER_H_
 
-#include <list>
 #include <map>
 #include <memory>
 #include <span>
@@ -12,23 +11,16 @@
 #include "graph/stages.h"
 #include "moka/datum.h"
 #include "moka/inspect.h"
-#include "moka/session.h"
-#include "ops/device.h"
 
 namespace moka {
 
-// What every part of a session's graph is run with.
-struct RunnerContext {
-  std::vector<Device*> devices;         // as SessionImpl::Create takes them
-  SessionOptions options;               // with an executor that all parts share; without outputs
-  TransferCounts* transfers = nullptr;  // what the parts transfer is added here
-};
+class GraphPart;
+struct RunnerContext;
 
 class GraphRunner {
  public:
-  // A sorted and checked graph. Types and dims that it declares must be those that Run will get; what it does not
-  // declare, Run finds out. `cuts`: as of InferResult, beyond those that inference finds here, since they showed only
-  // when the contents of inputs were known.
+  // A sorted and checked graph, whose inputs' types and ranks are declared as Run will get them. `cuts`: as of
+  // InferResult, beyond those that inference finds here, since they showed only when the contents of inputs were known.
   static Result<std::unique_ptr<GraphRunner>> Create(Graph graph, const RunnerContext& context,
                                                      std::vector<ValueId> cuts = {});
   ~GraphRunner();
@@ -42,7 +34,6 @@ class GraphRunner {
   const Graph& graph() const { return graph_; }
 
  private:
-  class Part;  // of the graph: plans for the types and ranks that its inputs have had
   class Body;  // a graph in an attribute
   struct HostStep;
 
@@ -54,7 +45,7 @@ class GraphRunner {
   Graph graph_;
   const RunnerContext& context_;
   std::vector<Stage> stages_;
-  std::vector<std::unique_ptr<Part>> parts_;           // per stage; null for host nodes
+  std::vector<std::unique_ptr<GraphPart>> parts_;      // per stage; null for host nodes
   std::vector<std::unique_ptr<HostStep>> host_steps_;  // per stage; null for parts
   std::vector<Datum> constants_;                       // per value, where a host node or an output needs it
   std::vector<Datum> values_;                          // per value, of the current run

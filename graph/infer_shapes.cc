@@ -184,9 +184,6 @@ class Inference {
     }
   }
 
-  // Contents of an input that a plan may be made for again and again: a shape, an axis, a count.
-  static bool IsShapeLike(const Value& input) { return IsTrackedType(input.tensor.type) && input.tensor.rank() <= 1; }
-
   // Shapes depend on the contents of `id`: reports the graph inputs that it is computed from, or, where those are more
   // than shapes, the value itself.
   Status NeedContents(ValueId id, const Status& reason) {
@@ -224,6 +221,8 @@ class Inference {
 };
 
 }  // namespace
+
+bool IsShapeLike(const Value& input) { return IsTrackedType(input.tensor.type) && input.tensor.rank() <= 1; }
 
 Result<InferResult> InferShapes(Graph& graph) { return Inference(graph).Run(); }
 

@@ -51,11 +51,13 @@ std::string Serialize(const SpecializationKey& key) {
 
 }  // namespace
 
-Result<std::shared_ptr<const ModelImpl>> ModelImpl::Create(Graph graph, std::string path, const ModelOptions& options) {
+Result<std::shared_ptr<const ModelImpl>> ModelImpl::Create(Graph graph, std::string path, const ModelOptions& options,
+                                                           std::shared_ptr<WeightStore> weights) {
   std::shared_ptr<ModelImpl> model(new ModelImpl);
   model->graph_ = std::move(graph);
   model->path_ = std::move(path);
   model->options_ = options;
+  model->weights_ = weights != nullptr ? std::move(weights) : std::make_shared<WeightStore>();
   Graph& own = model->graph_;
   for (const Value& value : own.values) {
     const bool weight = value.constant != nullptr && IsFloating(value.constant->desc.type);

@@ -39,10 +39,13 @@ class ModelImpl {
  public:
   // `graph` as a reader returns it. Infers shapes, and optimises for the graph's own outputs where that takes no more
   // than the file says.
-  static Result<std::shared_ptr<const ModelImpl>> Create(Graph graph, std::string path, const ModelOptions& options);
+  // `weights`: of another model whose weights these are, too; null: an own store.
+  static Result<std::shared_ptr<const ModelImpl>> Create(Graph graph, std::string path, const ModelOptions& options,
+                                                         std::shared_ptr<WeightStore> weights = nullptr);
 
   const Graph& graph() const { return graph_; }
   const std::string& path() const { return path_; }
+  const ModelOptions& options() const { return options_; }
   const std::vector<ValueInfo>& inputs() const { return inputs_; }
   const std::vector<ValueInfo>& outputs() const { return outputs_; }
   int64_t parameters() const { return parameters_; }
@@ -54,7 +57,8 @@ class ModelImpl {
   // Kept for the last few keys.
   Result<std::shared_ptr<const Specialization>> Specialize(const SpecializationKey& key) const;
 
-  WeightStore& weights() const { return weights_; }
+  WeightStore& weights() const { return *weights_; }
+  const std::shared_ptr<WeightStore>& shared_weights() const { return weights_; }
   PlanCache& plans() const { return plans_; }
 
  private:
@@ -70,7 +74,7 @@ class ModelImpl {
 
   mutable std::mutex mutex_;
   mutable std::list<std::pair<std::string, std::shared_ptr<const Specialization>>> recent_;  // newest first
-  mutable WeightStore weights_;
+  std::shared_ptr<WeightStore> weights_;
   mutable PlanCache plans_;
 };
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "graph/graph_runner.h"
+#include "graph/graph_part.h"
 #include "graph/model_impl.h"
 #include "graph/prepared_plan.h"
 #include "graph/session_memory.h"
@@ -98,7 +98,7 @@ class SessionImpl {
   std::unique_ptr<ThreadPool> pool_;  // of all parts, unless the caller has an executor
   RunnerContext context_;
   TransferCounts staged_transfers_;
-  std::unique_ptr<GraphRunner> runner_;
+  std::unique_ptr<GraphPart> runner_;
   // Of the current run: the caller's memory, or aligned copies of it.
   std::vector<const void*> input_data_;
   std::vector<void*> output_data_;

@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "graph/passes/passes.h"
 #include "graph/session_impl.h"
+#include "graph/stages.h"
 
 namespace moka {
 
@@ -21,7 +22,16 @@ Status SessionImpl::StartStaged(const std::vector<ValueId>& cuts) {
   Graph graph = model_->graph();
   graph.outputs = key_.outputs;
   MOKA_RETURN_IF_ERROR(RemoveDeadNodes(graph));
-  MOKA_ASSIGN_OR_RETURN(runner_, GraphRunner::Create(std::move(graph), context_, cuts));
+  context_.weights = model_->shared_weights();
+  context_.model_options = model_->options();
+  if (options_.strict && !devices_[0]->limits().host_memory) {
+    const std::vector<bool> on_host = HostNodes(graph);
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+      if (!on_host[n]) continue;
+      return Unsupported(Describe(graph, graph.nodes[n]), ": runs on the host, not on ", devices_[0]->info().name);
+    }
+  }
+  runner_ = std::make_unique<GraphPart>(std::move(graph), context_, cuts);
   return {};
 }
 
