@@ -97,4 +97,12 @@ GraphInfo Inspect(const Model& model, bool optimized) {
 
 Result<PlanInfo> Inspect(const Session& session) { return session.impl()->Inspect(); }
 
+std::vector<OperatorInfo> ListOperators() {
+  std::vector<OperatorInfo> operators;
+  for (const OpSchema* op : AllOps()) {
+    operators.push_back({op->domain, op->name, op->infer == nullptr, op->reference != nullptr});
+  }
+  return operators;
+}
+
 }  // namespace moka

@@ -49,6 +49,7 @@ void AddInfo(CLI::App& app, int& exit_code);
 void AddBench(CLI::App& app, int& exit_code);
 void AddDevices(CLI::App& app, int& exit_code);
 void AddConformance(CLI::App& app, int& exit_code);
+void AddOperators(CLI::App& app, int& exit_code);
 
 }  // namespace moka::tools
 

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tools/command.h"
 #include "tools/compare.h"
@@ -25,9 +26,10 @@ struct ConformanceCommand {
 
 struct CaseResult {
   enum Verdict { kPassed, kFailed, kSkipped } verdict = kPassed;
-  std::string reason;                // of a failure or a skip
-  std::vector<std::string> kernels;  // that ran
-  bool by_reference = false;         // a step ran in the scalar reference
+  std::string reason;                                // of a failure or a skip
+  std::vector<std::string> kernels;                  // that ran
+  bool by_reference = false;                         // a step ran in the scalar reference
+  std::set<std::string> operators = {}, types = {};  // of the model's nodes; of its inputs and outputs
 };
 constexpr const char* kVerdictNames[] = {"passed", "failed", "skipped"};
 
@@ -102,6 +104,14 @@ CaseResult RunDataSet(const Model& model, Session& session, const fs::path& fold
   return {};
 }
 
+// What the file asks for, and the types that come in and go out.
+void NoteOperators(const Model& model, CaseResult& result) {
+  for (const NodeInfo& node : Inspect(model, false).nodes) result.operators.insert(node.op);
+  for (const auto* list : {&model.inputs(), &model.outputs()})
+    for (const ValueInfo& info : *list)
+      if (info.type != DataType::kNone) result.types.insert(NameOf(info.type));
+}
+
 // Passes when every data set is right; on another device than the CPU also every step must have run there, in its own
 // kernel
 // (`strict`). The kernels that ran are noted.
@@ -116,10 +126,13 @@ CaseResult RunCase(const fs::path& folder, const ConformanceCommand& command) {
   if (!session.ok()) return From(session.status());
 
   CaseResult result;
+  NoteOperators(*model, result);
   const Tolerance tolerance = ToleranceOf(folder);
   int data_sets = 0;
   for (; fs::exists(folder / fmt::format("test_data_set_{}", data_sets)); data_sets++) {
-    result = RunDataSet(*model, *session, folder / fmt::format("test_data_set_{}", data_sets), tolerance);
+    const CaseResult run = RunDataSet(*model, *session, folder / fmt::format("test_data_set_{}", data_sets), tolerance);
+    result.verdict = run.verdict;
+    result.reason = run.reason;
     if (result.verdict != CaseResult::kPassed) return result;
   }
   if (data_sets == 0) return Failed("has no test_data_set_0");
@@ -149,7 +162,7 @@ void ApplySkip(const std::string& reason, CaseResult& result) {
   if (result.verdict == CaseResult::kPassed)
     result = Failed("passes, but the list of skips has it: " + reason);
   else
-    result = {CaseResult::kSkipped, reason, result.kernels, result.by_reference};
+    result = {CaseResult::kSkipped, reason, result.kernels, result.by_reference, result.operators, result.types};
 }
 
 int Conformance(const ConformanceCommand& command) {
@@ -177,6 +190,8 @@ int Conformance(const ConformanceCommand& command) {
                       {"verdict", kVerdictNames[result.verdict]},
                       {"reason", result.reason},
                       {"kernels", result.kernels},
+                      {"operators", result.operators},
+                      {"types", result.types},
                       {"by_reference", result.by_reference}});
       if (result.verdict == CaseResult::kFailed) fmt::print("FAILED {}: {}\n", name, result.reason);
     }

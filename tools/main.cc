@@ -14,6 +14,7 @@ Try, in this order:
   moka run model.onnx --input x=x.npy --output-dir out
   moka bench model.onnx --device vulkan          where the time goes
   moka conformance --device opencl               what this driver can be trusted with
+  moka operators                                 what files may ask for
 
 Exit codes: 0 right, 1 wrong input (a file, a shape, a device that is not there), 2 wrong usage.)";
 
@@ -29,6 +30,7 @@ int main(int argc, char** argv) {
   moka::tools::AddBench(app, exit_code);
   moka::tools::AddDevices(app, exit_code);
   moka::tools::AddConformance(app, exit_code);
+  moka::tools::AddOperators(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -58,6 +58,15 @@ struct PlanInfo {
 // The plan of the last Bind or Run.
 Result<PlanInfo> Inspect(const Session& session);
 
+// An operator that this build knows. Older forms of it are turned into the newest when a file is read.
+struct OperatorInfo {
+  std::string domain;  // "" is ai.onnx; "moka" for what passes make
+  std::string name;
+  bool on_host = false;  // runs between plans: its results' sizes depend on data, or it works on more than tensors
+  bool has_reference = false;  // a scalar reference: the fallback of the CPU
+};
+std::vector<OperatorInfo> ListOperators();
+
 // Peak of multiply-adds on the CPU with the SIMD target in use, in GFLOP/s (a multiply-add is two), measured now in a
 // few milliseconds on `threads` threads (0: one a core). The yardstick of "percent of peak".
 double MeasurePeakGflops(int threads);
