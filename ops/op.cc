@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "ops/custom_op.h"
+
 namespace moka {
 
 #define MOKA_OP(name) const OpSchema* name##Schema();
@@ -45,7 +47,7 @@ const OpSchema* FindOp(std::string_view domain, std::string_view name) {
   const auto& ops = SortedTable().ops;
   const auto it = std::lower_bound(std::begin(ops), std::end(ops), key,
                                    [](const OpSchema* op, const Key& wanted) { return KeyOf(op) < wanted; });
-  return it != std::end(ops) && KeyOf(*it) == key ? *it : nullptr;
+  return it != std::end(ops) && KeyOf(*it) == key ? *it : FindCustomOp(domain, name);
 }
 
 Result<const Tensor*> HostCall::SrcTensor(size_t i) const {

@@ -2,6 +2,7 @@
 #ifndef MOKA_MOKA_H_
 #define MOKA_MOKA_H_
 
+#include "moka/custom_op.h"
 #include "moka/datum.h"
 #include "moka/device.h"
 #include "moka/inspect.h"

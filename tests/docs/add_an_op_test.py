@@ -12,7 +12,6 @@ import pathlib
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,9 @@ import tempfile
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "networks"))
+from onnx_wire import attribute, one_node_model  # noqa: E402
+
 BLOCK = re.compile(r"^(In|The new file) `([^`]+)`(?:, (after|before) `([^`]+)`)?[^\n]*:\n\n```cpp\n(.*?)```", re.M | re.S)
 COPIED = ("include", "base", "ops")
 
@@ -64,32 +66,9 @@ def link_command(build: pathlib.Path) -> list:
     return shlex.split(line.removeprefix(": && ").removesuffix(" && :"))
 
 
-def message(*parts: tuple) -> bytes:
-    """A protobuf message of (field, value): bytes, a string, a small number, or a float."""
-    out = b""
-    for field, value in parts:
-        if isinstance(value, int):
-            out += bytes([field << 3, value])
-        elif isinstance(value, float):
-            out += bytes([field << 3 | 5]) + struct.pack("<f", value)
-        else:
-            data = value.encode() if isinstance(value, str) else value
-            out += bytes([field << 3 | 2, len(data)]) + data
-    return out
-
-
-def attribute(name: str, value: float | int) -> bytes:
-    is_float = isinstance(value, float)
-    return message((1, name), (2 if is_float else 3, value)) + bytes([20 << 3 & 0x7F | 0x80, 1, 1 if is_float else 2])
-
-
 def check(moka: pathlib.Path, folder: pathlib.Path, operator: str, attributes: bytes, x, want) -> None:
     """Runs a model of one node on x."""
-    dims = message(*[(1, message((1, size))) for size in x.shape])
-    info = [message((1, name), (2, message((1, message((1, 1), (2, dims)))))) for name in ("x", "y")]
-    node = message((1, "x"), (2, "y"), (4, operator), (5, attributes))
-    graph = message((1, node), (11, info[0]), (12, info[1]))
-    (folder / "model.onnx").write_bytes(message((1, 8), (7, graph), (8, message((2, 17)))))
+    (folder / "model.onnx").write_bytes(one_node_model(operator, [attributes], x.shape))
     np.save(folder / "x.npy", x)
     command = [moka, "run", folder / "model.onnx", "--input", f"x={folder}/x.npy", "--output-dir", folder]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,7 +1,8 @@
-"""Reads the few fields of an ONNX file that the exporters need, without the onnx package."""
+"""Reads the few fields of an ONNX file that the exporters need, and writes models of one node, without the onnx package."""
 
 import math
 import pathlib
+import struct
 
 import numpy
 
@@ -70,3 +71,42 @@ def float_initializers(path):
         array = numpy.frombuffer(single[TENSOR_RAW], "<f4", math.prod(shape))
         arrays[bytes(single[TENSOR_NAME]).decode()] = array.reshape(shape)
     return arrays
+
+
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def message(*parts):
+    """A protobuf message of (field, value): bytes, text, a whole number, or a float."""
+    out = b""
+    for field, value in parts:
+        if isinstance(value, int):
+            out += varint(field << 3) + varint(value)
+        elif isinstance(value, float):
+            out += varint(field << 3 | 5) + struct.pack("<f", value)
+        else:
+            data = value.encode() if isinstance(value, str) else value
+            out += varint(field << 3 | 2) + varint(len(data)) + data
+    return out
+
+
+def attribute(name, value):
+    """An AttributeProto of a float or a whole number."""
+    is_float = isinstance(value, float)
+    return message((1, name), (2 if is_float else 3, value), (20, 1 if is_float else 2))
+
+
+def one_node_model(operator, attributes, shape, domain="", output_type=TYPE_FLOAT):
+    """A model y = operator(x) on a float tensor."""
+    dims = message(*[(1, message((1, size))) for size in shape])
+    x = message((1, "x"), (2, message((1, message((1, TYPE_FLOAT), (2, dims))))))
+    y = message((1, "y"), (2, message((1, message((1, output_type))))))
+    node = message((1, "x"), (2, "y"), (4, operator), *[(5, a) for a in attributes], (7, domain))
+    graph = message((1, node), (11, x), (12, y))
+    imports = [(8, message((2, 17)))] + ([(8, message((1, domain), (2, 1)))] if domain else [])
+    return message((1, 8), (7, graph), *imports)
