@@ -15,7 +15,7 @@ class Histogram final : public moka::CustomOp {
   Status Infer(const CustomNode& node, const std::vector<moka::TensorInfo>& inputs,
                std::vector<moka::TensorInfo>* outputs) const override {
     if (inputs[0].type != DataType::kF32) {
-      return {StatusCode::kInvalidModel, std::string("input 0 is ") + NameOf(inputs[0].type) + ", expected f32"};
+      return {StatusCode::kInvalidModel, "input 0 is no f32 tensor"};
     }
     const moka::Result<int64_t> bins = node.Int("bins", 16);
     if (!bins.ok()) return bins.status();

@@ -1,0 +1,12 @@
+// libFuzzer target: the bytes choose a small graph, which is read and run. Reaches kernels and references that random
+// bytes of a file seldom do.
+#include <cstddef>
+#include <cstdint>
+
+#include "tests/fuzz/random_model.h"
+#include "tests/fuzz/run_model.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  moka::fuzz::RunModel(moka::fuzz::RandomModel({reinterpret_cast<const char*>(data), size}));
+  return 0;
+}
