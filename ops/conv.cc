@@ -89,7 +89,7 @@ Acc WindowSum(const ConvParams& p, const Spatial& x_shape, const void* x, int64_
         if (i2 < 0 || i2 >= x_shape.dims[2]) continue;
         const int64_t at = x_offset + i0 * x_shape.strides[0] + i1 * x_shape.strides[1] + i2 * x_shape.strides[2];
         const int64_t tap = w_offset + k0 * w_shape.strides[0] + k1 * w_shape.strides[1] + k2 * w_shape.strides[2];
-        sum += static_cast<Acc>(LoadRaw<T>(x, at)) * static_cast<Acc>(LoadRaw<T>(w, tap));
+        sum += ConvertElement<Acc>(LoadRaw<T>(x, at)) * ConvertElement<Acc>(LoadRaw<T>(w, tap));
       }
     }
   }
@@ -111,20 +111,28 @@ void ConvLoops(const ConvParams& p, const ReferenceCall& reference) {
       sum += WindowSum<T, Acc>(p, x_shape, reference.src[0], o[0] * x.strides[0] + (first + c) * x.strides[1], w_shape,
                                reference.src[1], o[1] * w.strides[0] + c * w.strides[1], start);
     }
-    if (call.has_src(2)) sum += static_cast<Acc>(LoadRaw<T>(reference.src[2], o[1] * call.src[2].strides[0]));
-    StoreRaw<T>(reference.dst[0], OffsetOf(y, o), static_cast<T>(sum));
+    if (call.has_src(2)) sum += ConvertElement<Acc>(LoadRaw<T>(reference.src[2], o[1] * call.src[2].strides[0]));
+    StoreRaw<T>(reference.dst[0], OffsetOf(y, o), ConvertElement<T>(sum));
   });
 }
 
 template <class Float>
 Status ConvReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(reference.call));
-  if (reference.call.src[0].type == DataType::kF64) {
-    ConvLoops<double, double>(params, reference);
-  } else {
-    ConvLoops<float, Float>(params, reference);
+  switch (reference.call.src[0].type) {
+    case DataType::kF64:
+      ConvLoops<double, double>(params, reference);
+      return Status();
+    case DataType::kF16:
+      ConvLoops<Half, Float>(params, reference);
+      return Status();
+    case DataType::kBF16:
+      ConvLoops<BFloat16, Float>(params, reference);
+      return Status();
+    default:
+      ConvLoops<float, Float>(params, reference);
+      return Status();
   }
-  return Status();
 }
 
 Cost ConvCost(const OpCall& call) {
