@@ -401,7 +401,7 @@ ValueId GraphReader::UseName(std::string_view name) {
   if (!InFunction() || name.empty()) return scope_.Use(name);
   FunctionCall& call = *model_.calls.back();
   const auto [it, is_new] = call.values.try_emplace(name, kNoValue);
-  if (is_new) it->second = scope_.Fresh(StrCat(call.prefix, name));
+  if (is_new) it->second = scope_.Unused(StrCat(call.prefix, name));
   return it->second;
 }
 

@@ -35,10 +35,14 @@ void Scope::SetConstant(ValueId id, HostTensor tensor) {
   graph_->value(id).constant = std::make_shared<const HostTensor>(std::move(tensor));
 }
 
-ValueId Scope::Fresh(const std::string& hint) {
+ValueId Scope::Unused(const std::string& hint) {
   std::string name = hint;
   while (ids_.count(name) > 0) name = StrCat(hint, "_", ++fresh_[hint]);
-  const ValueId id = Use(name);
+  return Use(name);
+}
+
+ValueId Scope::Fresh(const std::string& hint) {
+  const ValueId id = Unused(hint);
   (void)Define(id);
   return id;
 }

@@ -34,6 +34,8 @@ class Scope {
   bool IsDefined(ValueId id) const;
   void SetConstant(ValueId id, HostTensor tensor);
 
+  // A value that no file names, for something in the file that defines it.
+  ValueId Unused(const std::string& hint);
   // Values that no file names: "conv1.bias", or "conv1.bias_1" where that is taken.
   ValueId Fresh(const std::string& hint);
   ValueId FreshConstant(const std::string& hint, HostTensor tensor);
