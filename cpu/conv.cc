@@ -14,6 +14,7 @@
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
+#include "cpu/slab.h"
 
 namespace moka::cpu {
 namespace {
@@ -200,35 +201,12 @@ struct Unit {
   }
 };
 
-// Copies `count` pixels of `channels` channels to contiguous memory.
-void CopyPixels(const float* src, int64_t pixel_stride, int64_t channel_stride, int64_t count, int64_t channels,
-                float* dst) {
-  if (channel_stride == 1 && pixel_stride == channels) {
-    std::copy_n(src, count * channels, dst);
-  } else if (channel_stride == 1) {
-    for (int64_t i = 0; i < count; ++i) std::copy_n(src + i * pixel_stride, channels, dst + i * channels);
-  } else {
-    for (int64_t c = 0; c < channels; ++c) {
-      const float* from = src + c * channel_stride;
-      for (int64_t i = 0; i < count; ++i) dst[i * channels + c] = from[i * pixel_stride];
-    }
-  }
-}
-
 // One slab row: pixels [x, x + width) of source row (plane, y), zeros outside.
 void FillRow(const ConvLaunch& launch, const float* src, int64_t plane, int64_t y, int64_t x, int64_t width,
              float* dst) {
-  const int64_t channels = launch.channels;
-  const int64_t begin = std::clamp<int64_t>(-x, 0, width), end = std::clamp<int64_t>(launch.in.w - x, begin, width);
-  const bool outside = plane < 0 || plane >= launch.in.d || y < 0 || y >= launch.in.h || begin == end;
-  if (outside) {
-    std::fill_n(dst, width * channels, 0.0f);
-    return;
-  }
-  std::fill_n(dst, begin * channels, 0.0f);
-  CopyPixels(src + plane * launch.src.d + y * launch.src.h + (x + begin) * launch.src.w, launch.src.w, launch.src_c,
-             end - begin, channels, dst + begin * channels);
-  std::fill_n(dst + end * channels, (width - end) * channels, 0.0f);
+  const bool outside = plane < 0 || plane >= launch.in.d || y < 0 || y >= launch.in.h;
+  const float* row = outside ? nullptr : src + plane * launch.src.d + y * launch.src.h;
+  FillSlabRow({row, launch.in.w, launch.src.w, launch.src_c, launch.channels}, x, width, dst);
 }
 
 void FillSlab(const ConvLaunch& launch, const Unit& unit, const float* src, const Dims3& slab, float* dst) {

@@ -1,5 +1,5 @@
-// Everything that only moves elements between strided layouts: Transpose, Expand, Slice, Split, Concat, moka.Copy, and
-// the reshapes that no view can express.
+// Everything that only moves elements between strided layouts: Transpose, Expand, Tile, Slice, Split, Concat,
+// DepthToSpace, SpaceToDepth, moka.Copy, and the reshapes that no view can express.
 #include <algorithm>
 #include <cstring>
 
@@ -7,6 +7,7 @@
 #include "cpu/nest.h"
 #include "cpu/vector.h"
 #include "ops/concat.h"
+#include "ops/depth_to_space.h"
 #include "ops/slice.h"
 #include "ops/split.h"
 #include "ops/transpose.h"
@@ -309,6 +310,33 @@ Status AddReshape(const OpCall& call, Pieces* pieces) {
   return pieces->Add(nest, 0, 0, 0, 0);
 }
 
+// Each dimension becomes two: how often it repeats, and itself.
+Status AddTile(const OpCall& call, Pieces* pieces) {
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  Nest<2> nest;
+  for (size_t d = 0; d < static_cast<size_t>(x.rank); ++d) {
+    const int64_t repeats = x.dims[d] == 0 ? 0 : y.dims[d] / x.dims[d];
+    if (nest.rank + 2 > kMaxRank) return Unsupported("more than ", kMaxRank, " dimensions and repetitions");
+    nest.Add(repeats, {0, y.strides[d] * x.dims[d]});
+    nest.Add(x.dims[d], {x.strides[d], y.strides[d]});
+  }
+  return pieces->Add(nest, 0, 0, 0, 0);
+}
+
+Status AddDepthToSpace(const OpCall& call, Pieces* pieces) {
+  MOKA_ASSIGN_OR_RETURN(const DepthToSpaceParams params, DepthToSpaceParams::From(*call.attrs));
+  TensorDesc from, to;
+  params.Blocks(call.src[0], call.dst[0], &from, &to);
+  return pieces->Add(from, 0, 0, to, 0, 0);
+}
+
+Status AddSpaceToDepth(const OpCall& call, Pieces* pieces) {
+  MOKA_ASSIGN_OR_RETURN(const DepthToSpaceParams params, DepthToSpaceParams::From(*call.attrs));
+  TensorDesc from, to;
+  params.Blocks(call.dst[0], call.src[0], &to, &from);
+  return pieces->Add(from, 0, 0, to, 0, 0);
+}
+
 template <Status (*kAdd)(const OpCall&, Pieces*)>
 Status ChooseCopy(const Kernel&, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireElements(call));
@@ -403,6 +431,9 @@ std::span<const KernelRow> CopyRows() {
       {"Slice", "copy", &ChooseCopy<AddSlice>, &RunCopy},
       {"Split", "copy", &ChooseCopy<AddSplit>, &RunCopy},
       {"Concat", "copy", &ChooseCopy<AddConcat>, &RunCopy},
+      {"Tile", "copy", &ChooseCopy<AddTile>, &RunCopy},
+      {"DepthToSpace", "copy", &ChooseCopy<AddDepthToSpace>, &RunCopy},
+      {"SpaceToDepth", "copy", &ChooseCopy<AddSpaceToDepth>, &RunCopy},
       {"Reshape", "copy", &ChooseCopy<AddReshape>, &RunCopy},
       {"Flatten", "copy", &ChooseCopy<AddReshape>, &RunCopy},
       {"Squeeze", "copy", &ChooseCopy<AddReshape>, &RunCopy},

@@ -147,7 +147,8 @@ std::span<const KernelRow> DepthwiseRows() {
 }
 
 std::span<const PackFormat> PackFormats() {
-  static constexpr PackFormat kFormats[] = {{"cpu/panels.1", &PackPanels}, {kFormat, &PackDepthwise}};
+  static constexpr PackFormat kFormats[] = {
+      {"cpu/panels.1", &PackPanels}, {kTransposedPanels, &PackTransposedPanels}, {kFormat, &PackDepthwise}};
   return kFormats;
 }
 

@@ -87,7 +87,8 @@ class CpuDevice final : public Device {
     if (simd.target == nullptr) return;
     for (const auto rows :
          {GemmRows(), DepthwiseRows(), ConvRows(), MicroRows(), PoolRows(), ReduceRows(), SoftmaxRows(),
-          BatchNormRows(), CopyRows(), PadRows(), GatherRows(), RecurrentRows(), LaneRows()}) {
+          BatchNormRows(), CopyRows(), PadRows(), GatherRows(), RecurrentRows(), LaneRows(), ResizeRows(),
+          GridSampleRows(), ConvTransposeRows(), IndexingRows(), TriluRows(), PoolAnyRows(), DftRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
     }
   }

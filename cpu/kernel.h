@@ -24,6 +24,7 @@ struct DepthwiseTable;  // cpu/depthwise.h
 struct RecurrentTable;  // cpu/recurrent.h
 struct VectorTable;     // cpu/vector.h
 struct LaneTable;       // cpu/lanes.h
+struct SampleTable;     // cpu/sample.h
 
 // The Highway functions of one target. Everything else in cpu/ is plain code over these tables.
 struct Simd {
@@ -33,6 +34,7 @@ struct Simd {
   const RecurrentTable* recurrent = nullptr;
   const VectorTable* vector = nullptr;
   const LaneTable* lanes = nullptr;
+  const SampleTable* sample = nullptr;
   RunMicroFn run_micro = nullptr;
   MultiplyAddsFn multiply_adds = nullptr;
 };
@@ -107,6 +109,13 @@ std::span<const KernelRow> BatchNormRows();
 std::span<const KernelRow> CopyRows();
 std::span<const KernelRow> PadRows();
 std::span<const KernelRow> GatherRows();
+std::span<const KernelRow> ResizeRows();
+std::span<const KernelRow> GridSampleRows();
+std::span<const KernelRow> ConvTransposeRows();
+std::span<const KernelRow> IndexingRows();
+std::span<const KernelRow> TriluRows();
+std::span<const KernelRow> PoolAnyRows();
+std::span<const KernelRow> DftRows();
 std::span<const KernelRow> RecurrentRows();
 std::span<const KernelRow> LaneRows();
 

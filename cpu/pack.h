@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "cpu/tile.h"
 #include "ops/device.h"
@@ -29,6 +30,10 @@ PackSpec PanelPackSpec(int src, const TileTable& table, const PanelSource& dense
                        int64_t group_stride);
 int64_t PackedFloats(const TileTable& table, int64_t k, int64_t n);
 Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
+
+// Of ConvTranspose: panels for each phase of the result, whose taps are a part of the kernel (cpu/conv_transpose.cc).
+inline constexpr std::string_view kTransposedPanels = "cpu/transposed_panels.1";
+Status PackTransposedPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // ---- Running tiles over a block of rows ---------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
-// Pad: rows of the result along its innermost dimension in memory, each from one row of the source or the constant.
+// Pad and CenterCropPad: rows of the result along its innermost dimension in memory, each from one row of the source or
+// the constant.
 #include "ops/pad.h"
 
 #include <algorithm>
@@ -41,14 +42,14 @@ void MergeRows(PadLaunch* launch) {
   }
 }
 
-Status ChoosePad(const Kernel&, const OpCall& call, Choice* choice) {
+Status ChooseWith(const OpCall& call, const PadParams& params, bool has_value, Choice* choice) {
   PadLaunch launch{};
-  MOKA_ASSIGN_OR_RETURN(launch.params, PadParams::From(call));
+  launch.params = params;
   const TensorDesc &x = call.src[0], &y = call.dst[0];
   if (SizeOf(x.type) == 0) return Unsupported("src 0: type ", NameOf(x.type), " has no size");
   if (x.rank == 0) return Unsupported("src 0: a scalar");
   launch.element = static_cast<int64_t>(SizeOf(x.type));
-  launch.has_value = call.has_src(2) ? 1 : 0;
+  launch.has_value = has_value ? 1 : 0;
   launch.rank = x.rank;
   std::copy_n(x.dims.begin(), x.rank, launch.src_dims);
   std::copy_n(x.strides.begin(), x.rank, launch.src_strides);
@@ -71,6 +72,15 @@ Status ChoosePad(const Kernel&, const OpCall& call, Choice* choice) {
   choice->cost_us = static_cast<double>(2 * y.NumElements() * launch.element) / kBytesPerMicrosecond;
   choice->launch = Blob::Of(launch);
   return Status();
+}
+
+Status ChoosePad(const Kernel&, const OpCall& call, Choice* choice) {
+  MOKA_ASSIGN_OR_RETURN(const PadParams params, PadParams::From(call));
+  return ChooseWith(call, params, call.has_src(2), choice);
+}
+
+Status ChooseCenterCropPad(const Kernel&, const OpCall& call, Choice* choice) {
+  return ChooseWith(call, PadParams::Centered(call.src[0], call.dst[0]), false, choice);
 }
 
 // One row, or a part of it that is all padding.
@@ -153,7 +163,8 @@ void RunPad(const KernelArgs& args, int64_t begin, int64_t end, int) {
 }  // namespace
 
 std::span<const KernelRow> PadRows() {
-  static constexpr KernelRow kRows[] = {{"Pad", "pad", &ChoosePad, &RunPad}};
+  static constexpr KernelRow kRows[] = {{"Pad", "pad", &ChoosePad, &RunPad},
+                                        {"CenterCropPad", "pad", &ChooseCenterCropPad, &RunPad}};
   return kRows;
 }
 

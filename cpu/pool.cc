@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cpu/kernel.h"
+#include "cpu/pool_window.h"
 #include "cpu/vector.h"
 
 namespace moka::cpu {
@@ -13,63 +14,16 @@ namespace {
 constexpr int64_t kUnitLoads = 32768;
 constexpr int64_t kChannelStep = 64;  // channels of a task are a multiple of it
 
-// Three spatial dimensions, those that are missing in front with size 1.
-struct PoolLaunch {
-  int32_t max, count_padding;
-  int64_t kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3], input[3], output[3];
-  int64_t src_step[3], dst_step[3];
-  int64_t batch, channels, src_batch, dst_batch, src_channel, dst_channel;
+struct PoolLaunch : PoolWindow {
   int64_t channel_part;  // of a task, where channels are contiguous
-  int64_t tasks, tasks_per_unit;
-  int64_t row_floats;  // of the scratch row
+  int64_t row_floats;    // of the scratch row
 };
-
-// The taps of result `o` along dimension `i` that lie in the input, and the number that an average counts.
-struct Reach {
-  int64_t first, count, counted;
-};
-Reach ReachOf(const PoolLaunch& launch, int i, int64_t o) {
-  const int64_t start = o * launch.stride[i] - launch.pad_begin[i];
-  const auto taps_below = [&](int64_t limit) {
-    return limit <= start ? 0 : std::min(CeilDiv(limit - start, launch.dilation[i]), launch.kernel[i]);
-  };
-  const int64_t skipped = taps_below(0);
-  Reach reach;
-  reach.first = start + skipped * launch.dilation[i];
-  reach.count = std::max<int64_t>(taps_below(launch.input[i]) - skipped, 0);
-  reach.counted = launch.count_padding != 0 ? taps_below(launch.input[i] + launch.pad_end[i]) : reach.count;
-  return reach;
-}
 
 Status FillLaunch(const OpCall& call, PoolLaunch* launch) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
-  MOKA_ASSIGN_OR_RETURN(const PoolParams params, PoolParams::From(call));
   if (call.dst.size() > 1 && call.dst[1].present()) return Unsupported("dst 1: Indices");
-  const TensorDesc &x = call.src[0], &y = call.dst[0];
-  const Window window = params.Expanded(3);
-  launch->max = params.max ? 1 : 0;
-  launch->count_padding = params.count_include_pad ? 1 : 0;
-  for (size_t i = 0; i < 3; ++i) {
-    launch->kernel[i] = window.kernel[i];
-    launch->stride[i] = window.strides[i];
-    launch->dilation[i] = window.dilations[i];
-    launch->pad_begin[i] = window.pads_begin[i];
-    launch->pad_end[i] = window.pads_end[i];
-    launch->input[i] = launch->output[i] = 1;
-    const size_t missing = static_cast<size_t>(3 - params.rank);
-    if (i < missing) continue;
-    const size_t d = i - missing + 2;
-    launch->input[i] = x.dims[d];
-    launch->output[i] = y.dims[d];
-    launch->src_step[i] = x.strides[d];
-    launch->dst_step[i] = y.strides[d];
-  }
-  launch->batch = x.dims[0];
-  launch->channels = x.dims[1];
-  launch->src_batch = x.strides[0];
-  launch->dst_batch = y.strides[0];
-  launch->src_channel = x.strides[1];
-  launch->dst_channel = y.strides[1];
+  MOKA_ASSIGN_OR_RETURN(const PoolParams params, PoolParams::From(call));
+  launch->Fill(call, params);
   return Status();
 }
 
@@ -112,7 +66,7 @@ void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
     const int64_t o1 = row % launch.output[1], o0 = row / launch.output[1] % launch.output[0];
     const int64_t n = row / launch.output[1] / launch.output[0];
     const int64_t cols = std::min(launch.channel_part, launch.channels - channel);
-    const Reach r0 = ReachOf(launch, 0, o0), r1 = ReachOf(launch, 1, o1);
+    const Reach r0 = launch.ReachOf(0, o0), r1 = launch.ReachOf(1, o1);
     const float* src =
         args.Src(0) + n * launch.src_batch + channel + r0.first * launch.src_step[0] + r1.first * launch.src_step[1];
     float* dst = args.Dst() + n * launch.dst_batch + channel + o0 * launch.dst_step[0] + o1 * launch.dst_step[1];
@@ -120,7 +74,7 @@ void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
                  {launch.dilation[0] * launch.src_step[0], launch.dilation[1] * launch.src_step[1],
                   launch.dilation[2] * launch.src_step[2]}};
     for (int64_t o2 = 0; o2 < launch.output[2]; ++o2, dst += launch.dst_step[2]) {
-      const Reach r2 = ReachOf(launch, 2, o2);
+      const Reach r2 = launch.ReachOf(2, o2);
       taps.count[2] = r2.count;
       const int64_t counted = r0.counted * r1.counted * r2.counted;
       const float scale = launch.max != 0 || counted == 0 ? 1.0f : 1.0f / static_cast<float>(counted);
@@ -150,7 +104,7 @@ Status ChooseRows(const Kernel&, const OpCall& call, Choice* choice) {
 void StartRows(const PoolLaunch& launch, float* row, float* factors) {
   std::fill_n(row, launch.row_floats, FoldStart(launch.max != 0 ? Fold::kMax : Fold::kSum));
   for (int64_t o = 0; o < launch.output[2] && launch.max == 0; ++o) {
-    factors[o] = 1.0f / static_cast<float>(std::max<int64_t>(ReachOf(launch, 2, o).counted, 1));
+    factors[o] = 1.0f / static_cast<float>(std::max<int64_t>(launch.ReachOf(2, o).counted, 1));
   }
 }
 
@@ -167,7 +121,7 @@ void RunRows(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
     const int64_t o1 = task % launch.output[1], o0 = task / launch.output[1] % launch.output[0];
     const int64_t plane = task / launch.output[1] / launch.output[0];
     const int64_t channel = plane % launch.channels, n = plane / launch.channels;
-    const Reach r0 = ReachOf(launch, 0, o0), r1 = ReachOf(launch, 1, o1);
+    const Reach r0 = launch.ReachOf(0, o0), r1 = launch.ReachOf(1, o1);
     const float* src = args.Src(0) + n * launch.src_batch + channel * launch.src_channel +
                        r0.first * launch.src_step[0] + r1.first * launch.src_step[1];
     float* dst = args.Dst() + n * launch.dst_batch + channel * launch.dst_channel + o0 * launch.dst_step[0] +

@@ -9,6 +9,7 @@
 #include "cpu/depthwise.h"
 #include "cpu/lanes.h"
 #include "cpu/recurrent.h"
+#include "cpu/sample.h"
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
 #include "cpu/vector.h"
@@ -60,6 +61,7 @@ Simd ChosenSimd() {
   simd.recurrent = ChosenRecurrentTable();
   simd.vector = ChosenVectorTable();
   simd.lanes = ChosenLaneTable();
+  simd.sample = ChosenSampleTable();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();
   return simd;

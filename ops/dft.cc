@@ -123,8 +123,8 @@ Status DftReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const DftParams params, DftParams::From(reference.call));
   Buffers buffers(params.n);
   for (int64_t row = 0; row < TransformRows(reference.call); ++row) {
-    RunDftRow(reference.call, params, buffers.plan, buffers.table.data(), buffers.data.data(), buffers.work.data(),
-              reference.src[0], reference.dst[0], row);
+    RunDftRow(reference.call.src[0], reference.call.dst[0], params, buffers.plan, buffers.table.data(),
+              buffers.data.data(), buffers.work.data(), reference.src[0], reference.dst[0], row);
   }
   return Status();
 }
@@ -172,10 +172,12 @@ template <class Float>
 Status StftReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const StftParams params, StftParams::From(reference.call));
   Buffers buffers(params.n);
-  const void* window = reference.call.has_src(2) ? reference.src[2] : nullptr;
+  const bool has_window = reference.call.has_src(2);
+  const void* window = has_window ? reference.src[2] : nullptr;
+  const TensorDesc* window_desc = has_window ? &reference.call.src[2] : nullptr;
   for (int64_t row = 0; row < TransformRows(reference.call); ++row) {
-    RunStftRow(reference.call, params, buffers.plan, buffers.table.data(), buffers.data.data(), buffers.work.data(),
-               reference.src[0], window, reference.dst[0], row);
+    RunStftRow(reference.call.src[0], window_desc, reference.call.dst[0], params, buffers.plan, buffers.table.data(),
+               buffers.data.data(), buffers.work.data(), reference.src[0], window, reference.dst[0], row);
   }
   return Status();
 }
@@ -215,7 +217,8 @@ Result<StftParams> StftParams::From(const OpCall& call) {
   MOKA_ASSIGN_OR_RETURN(params.n, ScalarOf(call, 3, "frame_length", whole));
   MOKA_RETURN_IF_ERROR(CheckLength(params.n, "the length of a frame"));
   params.results = call.dst[0].dims[2];
-  params.count = call.has_src(2) ? std::min(params.n, call.src[2].dims[0]) : params.n;
+  params.windowed = call.has_src(2);
+  params.count = params.windowed ? std::min(params.n, call.src[2].dims[0]) : params.n;
   return params;
 }
 
@@ -249,9 +252,8 @@ int64_t TransformRows(const OpCall& call) {
   return params.ok() ? RowStarts(y, params->axis).NumElements() : 0;
 }
 
-void RunDftRow(const OpCall& call, const DftParams& params, const FftPlan& plan, const Complex* table, Complex* data,
-               Complex* work, const void* src, void* dst, int64_t index) {
-  const TensorDesc &x = call.src[0], &y = call.dst[0];
+void RunDftRow(const TensorDesc& x, const TensorDesc& y, const DftParams& params, const FftPlan& plan,
+               const Complex* table, Complex* data, Complex* work, const void* src, void* dst, int64_t index) {
   const size_t axis = static_cast<size_t>(params.axis), last = static_cast<size_t>(x.rank - 1);
   const Index at = IndexAt(RowStarts(y, params.axis), index);
   const RowOperand from = {&x, OffsetOf(x, at), x.strides[axis], x.strides[last], x.dims[last]};
@@ -259,15 +261,15 @@ void RunDftRow(const OpCall& call, const DftParams& params, const FftPlan& plan,
   RunTransform(params, plan, table, data, work, from, src, nullptr, nullptr, to, dst);
 }
 
-void RunStftRow(const OpCall& call, const StftParams& params, const FftPlan& plan, const Complex* table, Complex* data,
-                Complex* work, const void* src, const void* window, void* dst, int64_t index) {
-  const TensorDesc &x = call.src[0], &y = call.dst[0];
+void RunStftRow(const TensorDesc& x, const TensorDesc* window_desc, const TensorDesc& y, const StftParams& params,
+                const FftPlan& plan, const Complex* table, Complex* data, Complex* work, const void* src,
+                const void* window, void* dst, int64_t index) {
   const int64_t batch = index / y.dims[1], frame = index % y.dims[1];
   const RowOperand from = {&x, batch * x.strides[0] + frame * params.step * x.strides[1], x.strides[1], x.strides[2],
                            x.dims[2]};
   const RowOperand to = {&y, batch * y.strides[0] + frame * y.strides[1], y.strides[2], y.strides[3], 2};
   RowOperand weights{};
-  if (window != nullptr) weights = {&call.src[2], 0, call.src[2].strides[0], 0, 1};
+  if (window_desc != nullptr) weights = {window_desc, 0, window_desc->strides[0], 0, 1};
   RunTransform(params, plan, table, data, work, from, src, &weights, window, to, dst);
 }
 

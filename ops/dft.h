@@ -23,6 +23,7 @@ struct DftParams : TransformRow {
 
 struct StftParams : TransformRow {
   int64_t step = 1;
+  bool windowed = false;
 
   static Result<StftParams> From(const OpCall& call);
 };
@@ -40,12 +41,13 @@ void RunTransform(const TransformRow& row, const FftPlan& plan, const Complex* t
                   const RowOperand& src_at, const void* src, const RowOperand* window_at, const void* window,
                   const RowOperand& dst_at, void* dst);
 
-// Row `index` of a call: rows count in row-major order.
+// Row `index` of the results, in row-major order. A null `window_desc`: no window.
 int64_t TransformRows(const OpCall& call);
-void RunDftRow(const OpCall& call, const DftParams& params, const FftPlan& plan, const Complex* table, Complex* data,
-               Complex* work, const void* src, void* dst, int64_t index);
-void RunStftRow(const OpCall& call, const StftParams& params, const FftPlan& plan, const Complex* table, Complex* data,
-                Complex* work, const void* src, const void* window, void* dst, int64_t index);
+void RunDftRow(const TensorDesc& x, const TensorDesc& y, const DftParams& params, const FftPlan& plan,
+               const Complex* table, Complex* data, Complex* work, const void* src, void* dst, int64_t index);
+void RunStftRow(const TensorDesc& x, const TensorDesc* window_desc, const TensorDesc& y, const StftParams& params,
+                const FftPlan& plan, const Complex* table, Complex* data, Complex* work, const void* src,
+                const void* window, void* dst, int64_t index);
 
 }  // namespace moka
 

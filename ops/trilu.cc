@@ -55,7 +55,7 @@ const OpSchema* TriluSchema() {
       .max_src = 2,
       .min_dst = 1,
       .max_dst = 1,
-      .layout = LayoutRule::kStrided,
+      .layout = LayoutRule::kRowMajor,
       .infer = InferTrilu,
       MOKA_REFERENCES(TriluReference)  //
   };

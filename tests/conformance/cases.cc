@@ -49,9 +49,10 @@ MicroProgram ScaleShiftProgram() {
 }
 
 std::vector<CaseFamily> CaseFamilies() {
-  return {{"Conv", ConvCases}, {"Pool", PoolCases},          {"Product", ProductCases},
-          {"Row", RowCases},   {"Move", MoveCases},          {"Elementwise", ElementwiseCases},
-          {"Lane", LaneCases}, {"Recurrent", RecurrentCases}};
+  return {{"Conv", ConvCases},       {"Pool", PoolCases},   {"Product", ProductCases},
+          {"Row", RowCases},         {"Move", MoveCases},   {"Elementwise", ElementwiseCases},
+          {"Spatial", SpatialCases}, {"Index", IndexCases}, {"Lane", LaneCases},
+          {"Recurrent", RecurrentCases}};
 }
 
 }  // namespace moka

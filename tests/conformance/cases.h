@@ -18,6 +18,8 @@ std::vector<OpCase> RowCases();          // BatchNormalization, Softmax, reducti
 std::vector<OpCase> MoveCases();         // everything that moves elements
 std::vector<OpCase> LaneCases();         // elementwise operators on other types than f32, comparisons, Where, Cast
 std::vector<OpCase> RecurrentCases();
+std::vector<OpCase> SpatialCases();      // resizing, sampling, transposed convolutions, Fourier transforms
+std::vector<OpCase> IndexCases();        // gathers and scatters, moves by blocks, pooling with indices
 std::vector<OpCase> ElementwiseCases();  // micro-programs alone; as epilogues they are in the families above
 
 struct CaseFamily {
