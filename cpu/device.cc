@@ -88,7 +88,8 @@ class CpuDevice final : public Device {
     for (const auto rows :
          {GemmRows(), DepthwiseRows(), ConvRows(), MicroRows(), PoolRows(), ReduceRows(), SoftmaxRows(),
           BatchNormRows(), CopyRows(), PadRows(), GatherRows(), RecurrentRows(), LaneRows(), ResizeRows(),
-          GridSampleRows(), ConvTransposeRows(), IndexingRows(), TriluRows(), PoolAnyRows(), DftRows()}) {
+          GridSampleRows(), RoiAlignRows(), ConvTransposeRows(), IndexingRows(), TriluRows(), PoolAnyRows(),
+          DftRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
     }
   }

@@ -50,8 +50,11 @@ Status ChooseGridSample(const Kernel&, const OpCall& call, Choice* choice) {
   launch.src_channel = x.strides[1];
   launch.dst_channel = y.strides[1];
   launch.grid_part = grid.strides[static_cast<size_t>(grid.rank - 1)];
-  launch.pixels = launch.channels > 1 && launch.src_channel == 1 && launch.dst_channel == 1 ? 1 : 0;
-  if (launch.pixels == 0 && launch.output[2] != 1 && launch.dst_step[2] != 1) {
+  // One channel whose elements are apart is a pixel too.
+  const bool contiguous = launch.output[2] == 1 || launch.dst_step[2] == 1;
+  const bool pixels = launch.channels == 1 ? !contiguous : launch.src_channel == 1 && launch.dst_channel == 1;
+  launch.pixels = pixels ? 1 : 0;
+  if (!pixels && !contiguous) {
     return Unsupported("dst 0: strides of C and of the last dimension are ", launch.dst_channel, " and ",
                        launch.dst_step[2]);
   }

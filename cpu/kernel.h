@@ -111,6 +111,7 @@ std::span<const KernelRow> PadRows();
 std::span<const KernelRow> GatherRows();
 std::span<const KernelRow> ResizeRows();
 std::span<const KernelRow> GridSampleRows();
+std::span<const KernelRow> RoiAlignRows();
 std::span<const KernelRow> ConvTransposeRows();
 std::span<const KernelRow> IndexingRows();
 std::span<const KernelRow> TriluRows();

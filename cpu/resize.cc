@@ -80,8 +80,9 @@ Status PickDimensions(const OpCall& call, ResizeLaunch* launch) {
   return Status();
 }
 
-// Rows of elements where w is innermost in memory; else pixels of the dimension that is, which is not resized.
-Status PickForm(const OpCall& call, ResizeLaunch* launch) {
+// Rows of elements where w is innermost in memory; else pixels of the dimension that is, which is not resized; else
+// pixels of one element.
+void PickForm(const OpCall& call, ResizeLaunch* launch) {
   const TensorDesc &x = call.src[0], &y = call.dst[0];
   const auto is_picked = [&](int d) { return std::find(launch->dim, launch->dim + 3, d) != launch->dim + 3; };
   const bool rows =
@@ -91,13 +92,11 @@ Status PickForm(const OpCall& call, ResizeLaunch* launch) {
     const size_t k = static_cast<size_t>(d);
     if (!is_picked(d) && x.dims[k] > 1 && x.strides[k] == 1 && y.strides[k] == 1) pixels = d;
   }
-  if (pixels < 0 && !rows) return Unsupported("no dimension is innermost in src 0 and dst 0");
-  launch->channels = pixels < 0 ? 0 : x.dims[static_cast<size_t>(pixels)];
+  launch->channels = pixels >= 0 ? x.dims[static_cast<size_t>(pixels)] : rows ? 0 : 1;
   for (int d = 0; d < x.rank; ++d) {
     const size_t k = static_cast<size_t>(d);
     if (!is_picked(d) && d != pixels) launch->outer.Add(x.dims[k], {x.strides[k], y.strides[k]});
   }
-  return Status();
 }
 
 Status ChooseResize(const Kernel&, const OpCall& call, Choice* choice) {
@@ -108,7 +107,7 @@ Status ChooseResize(const Kernel&, const OpCall& call, Choice* choice) {
   MOKA_ASSIGN_OR_RETURN(launch.params, ResizeParams::From(call));
   if (launch.params.coordinates == ResizeCoordinates::kTfCropAndResize) return Unsupported("tf_crop_and_resize");
   MOKA_RETURN_IF_ERROR(PickDimensions(call, &launch));
-  MOKA_RETURN_IF_ERROR(PickForm(call, &launch));
+  PickForm(call, &launch);
   if (launch.input[kW] * std::max<int64_t>(launch.src_step[kW], 1) > std::numeric_limits<int32_t>::max()) {
     return Unsupported("src 0: a row of ", launch.input[kW], " is too long");
   }

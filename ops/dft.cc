@@ -38,10 +38,10 @@ Status CheckLength(const Dim& length, std::string_view what) {
   return InvalidModel(what, " is ", length.constant(), ", expected 1 to ", kLongest);
 }
 
-Status CheckParts(InferContext& ctx) {
-  const Dim& parts = ctx.src[0]->dims.back();
-  if (parts == Dim(1) || parts == Dim(2)) return Status();
-  return InvalidModel("src 0: the last dimension is not 1 (real) or 2 (complex)");
+// Of the last dimension: real, or real and imaginary.
+Status CheckParts(const Dim& parts) {
+  if (!parts.is_constant() || parts == Dim(1) || parts == Dim(2)) return Status();
+  return InvalidModel("src 0: the last dimension is ", parts.constant(), ", not 1 (real) or 2 (complex)");
 }
 
 // ---- DFT ----------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ Status InferDft(InferContext& ctx) {
   const SymbolicTensor& x = *ctx.src[0];
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kFloatTypes));
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 2));
-  MOKA_RETURN_IF_ERROR(CheckParts(ctx));
+  MOKA_RETURN_IF_ERROR(CheckParts(ctx.src[0]->dims.back()));
   bool inverse = false, onesided = false;
   MOKA_RETURN_IF_ERROR(ReadDftFlags(*ctx.attrs, &inverse, &onesided));
   int64_t axis_value = -2;
@@ -146,7 +146,7 @@ Status InferStft(InferContext& ctx) {
   const SymbolicTensor& x = *ctx.src[0];
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kFloatTypes));
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 3, 3));
-  MOKA_RETURN_IF_ERROR(CheckParts(ctx));
+  MOKA_RETURN_IF_ERROR(CheckParts(ctx.src[0]->dims.back()));
   MOKA_RETURN_IF_ERROR(CheckScalar(ctx, 1));
   MOKA_ASSIGN_OR_RETURN(const std::vector<int64_t> step, ctx.Ints(1));
   if (step.size() != 1 || step[0] < 1 || step[0] > kLongest) {
@@ -197,6 +197,7 @@ Result<DftParams> DftParams::From(const OpCall& call) {
   const TensorDesc &x = call.src[0], &y = call.dst[0];
   DftParams params;
   bool onesided = false;
+  MOKA_RETURN_IF_ERROR(CheckParts(x.dims[static_cast<size_t>(x.rank - 1)]));
   MOKA_RETURN_IF_ERROR(ReadDftFlags(*call.attrs, &params.inverse, &onesided));
   MOKA_ASSIGN_OR_RETURN(const int64_t axis, ScalarOf(call, 2, "axis", -2));
   MOKA_ASSIGN_OR_RETURN(params.axis, CheckAxis(axis, x.rank));
@@ -212,6 +213,7 @@ Result<DftParams> DftParams::From(const OpCall& call) {
 
 Result<StftParams> StftParams::From(const OpCall& call) {
   StftParams params;
+  MOKA_RETURN_IF_ERROR(CheckParts(call.src[0].dims[2]));
   MOKA_ASSIGN_OR_RETURN(params.step, ScalarOf(call, 1, "frame_step", 1));
   const int64_t whole = call.has_src(2) ? call.src[2].dims[0] : call.src[0].dims[1];
   MOKA_ASSIGN_OR_RETURN(params.n, ScalarOf(call, 3, "frame_length", whole));

@@ -83,7 +83,7 @@ Status PadReference(const ReferenceCall& reference) {
   const OpCall& call = reference.call;
   MOKA_ASSIGN_OR_RETURN(const PadParams params, PadParams::From(call));
   const TensorDesc &x = call.src[0], &y = call.dst[0];
-  return WithElementType(x.type, [&](auto zero) {
+  return WithStorageType(x.type, [&](auto zero) {
     using T = decltype(zero);
     T value{};
     if (call.has_src(2)) value = LoadRaw<T>(reference.src[2], 0);

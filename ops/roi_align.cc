@@ -164,7 +164,7 @@ const OpSchema* RoiAlignSchema() {
       .max_src = 3,
       .min_dst = 1,
       .max_dst = 1,
-      .layout = LayoutRule::kStrided,
+      .layout = LayoutRule::kChannelsLast,
       .infer = InferRoiAlign,
       MOKA_REFERENCES(RoiAlignReference)  //
   };

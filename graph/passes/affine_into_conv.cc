@@ -27,6 +27,30 @@ bool IsConstantF32(const Graph& graph, ValueId id) {
   return graph.value(id).constant != nullptr && graph.value(id).constant->desc.type == DataType::kF32;
 }
 
+// The channel of the result that an element of the weights makes: [M, C / group, kernel...] of Conv, [C, M / group,
+// kernel...] of ConvTranspose.
+class WeightChannels {
+ public:
+  // False where the weights do not make `channels` channels.
+  bool Set(const Node& conv, const TensorDesc& weights, int64_t channels) {
+    transposed_ = IsOp(conv, "ConvTranspose");
+    const Result<int64_t> group = conv.attrs.Int("group", 1);
+    if (!group.ok() || *group < 1 || weights.rank < 2 || channels == 0 || weights.NumElements() == 0) return false;
+    outputs_ = weights.dims[transposed_ ? 1 : 0];
+    points_ = weights.NumElements() / weights.dims[0] / weights.dims[1];
+    per_output_ = weights.NumElements() / weights.dims[0];
+    inputs_ = weights.dims[0] / *group;
+    return inputs_ > 0 && outputs_ * (transposed_ ? *group : 1) == channels;
+  }
+  int64_t operator()(int64_t i) const {
+    return transposed_ ? i / per_output_ / inputs_ * outputs_ + i / points_ % outputs_ : i / per_output_;
+  }
+
+ private:
+  bool transposed_ = false;
+  int64_t outputs_ = 1, points_ = 1, per_output_ = 1, inputs_ = 1;
+};
+
 // Conv with weights W and bias b, then y * scale + shift: weights W * scale, bias b * scale + shift.
 bool Fold(Graph& graph, Node& conv, const ChannelAffine& affine) {
   if (conv.program_begin >= 0 || !IsConstantF32(graph, conv.src[1])) return false;
@@ -34,12 +58,12 @@ bool Fold(Graph& graph, Node& conv, const ChannelAffine& affine) {
   if (has_bias && !IsConstantF32(graph, conv.src[2])) return false;
   const HostTensor& weights = *graph.value(conv.src[1]).constant;
   const auto channels = static_cast<int64_t>(affine.scale.size());
-  if (channels == 0 || weights.desc.dims[0] != channels) return false;
+  WeightChannels channel_of;
+  if (!channel_of.Set(conv, weights.desc, channels)) return false;
   if (has_bias && graph.value(conv.src[2]).constant->desc.NumElements() != channels) return false;
-  const int64_t per_channel = weights.desc.NumElements() / channels;
   const std::string name = graph.value(conv.src[1]).name;
   const ValueId scaled = MapConstant(graph, conv.src[1], StrCat(name, "/scaled"), [&](int64_t i, double w) {
-    return w * affine.scale[static_cast<size_t>(i / per_channel)];
+    return w * affine.scale[static_cast<size_t>(channel_of(i))];
   });
   void* data = nullptr;
   const std::shared_ptr<HostTensor> bias = AllocateConstant(DataType::kF32, {channels}, &data);
@@ -66,7 +90,7 @@ Status FoldAffineIntoConv(Graph& graph) {
     const int p = uses.Producer(affine->x);
     if (p < 0 || uses.OnlyReader(affine->x) != static_cast<int>(n)) continue;
     Node& conv = graph.nodes[static_cast<size_t>(p)];
-    if (!IsOp(conv, "Conv") || !Fold(graph, conv, *affine)) continue;
+    if ((!IsOp(conv, "Conv") && !IsOp(conv, "ConvTranspose")) || !Fold(graph, conv, *affine)) continue;
     AppendNames(&conv, after);
     conv.dst[0] = after.dst[0];
     uses.producer[static_cast<size_t>(after.dst[0])] = p;

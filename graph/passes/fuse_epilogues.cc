@@ -8,7 +8,7 @@
 namespace moka {
 namespace {
 
-constexpr const char* kWithEpilogue[] = {"Conv", "Gemm", "MatMul"};
+constexpr const char* kWithEpilogue[] = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
 
 bool TakesEpilogue(const Node& node) {
   return std::any_of(std::begin(kWithEpilogue), std::end(kWithEpilogue),

@@ -193,8 +193,19 @@ void AddReferences(std::vector<OpCase>& cases) {
   add("LpPool/3x3", Attrs({{"kernel_shape", List({3, 3})}, {"p", int64_t{3}}}), {Fed({1, 5, 6, 7})});
   add("GlobalLpPool/image", {}, {Fed({2, 5, 4, 3})});
   const CaseOperand places = Given({2, 4}, {0, 0, 9, 7, -3, 2, 4, 12});
-  add("RoiAlign/avg", Attrs({{"output_height", int64_t{3}}, {"output_width", int64_t{2}}}),
-      {Fed({2, 3, 8, 9}), places, Given({2}, {1, 0}, DataType::kI64)});
+  const CaseOperand regions = Given({2}, {1, 0}, DataType::kI64);
+  add("RoiAlign/max", Attrs({{"output_height", int64_t{3}}, {"output_width", int64_t{2}}, {"mode", Text("max")}}),
+      {Fed({2, 3, 8, 9}), places, regions});
+  for (const int64_t channels : {1, 17, 70}) {
+    cases.push_back(OnCpu(
+        MakeCase(StrCat("RoiAlign/channels", channels),
+                 Attrs({{"output_height", int64_t{3}}, {"output_width", int64_t{2}}, {"sampling_ratio", int64_t{2}}}),
+                 {Fed({2, channels, 8, 9}), places, regions})));
+  }
+  cases.push_back(OnCpu(
+      MakeCase("RoiAlign/many_samples",
+               Attrs({{"coordinate_transformation_mode", Text("output_half_pixel")}, {"sampling_ratio", int64_t{9}}}),
+               {Fed({2, 5, 8, 9}), places, regions})));
   add("MaxRoiPool/2x2", Attrs({{"pooled_shape", List({2, 2})}}),
       {Fed({2, 3, 8, 9}), Given({2, 5}, {1, 0, 0, 6, 5, 0, 2, 1, 8, 7})});
   add("AffineGrid/2d", Attrs({{"align_corners", int64_t{1}}}), {Fed({2, 2, 3}), Ints({2, 3, 4, 5})});

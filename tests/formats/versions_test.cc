@@ -267,5 +267,59 @@ TEST(OnnxVersions, RanksAreTrackedThroughTheGraph) {
   EXPECT_EQ(OpsOf(*graph), (std::vector<std::string>{"Conv", "Unsqueeze", "Mul"}));
 }
 
+TEST(OnnxVersions, UpsampleBecomesAnAsymmetricResize) {
+  Result<Graph> attribute = Read({7, "Upsample", {"x"}, {{"scales", std::vector<float>{1, 1, 2, 3}}}});
+  Result<Graph> source = Read({9, "Upsample", {"x", "b"}, {{"mode", "linear"}}});
+  Result<Graph> resize = Read({10, "Resize", {"x", "b"}, {{"mode", "linear"}}});
+  for (const Result<Graph>* graph : {&attribute, &source, &resize}) {
+    ASSERT_TRUE(graph->ok()) << graph->status().message();
+    const Node& node = (*graph)->nodes.at(0);
+    EXPECT_STREQ(node.op->name, "Resize");
+    ASSERT_EQ(node.src.size(), 3u);
+    EXPECT_EQ(node.src[1], kNoValue);
+    EXPECT_EQ(*node.attrs.String("coordinate_transformation_mode", ""), "asymmetric");
+    EXPECT_EQ(*node.attrs.String("nearest_mode", ""), "floor");
+    EXPECT_FALSE(node.attrs.Has("scales"));
+  }
+  const HostTensor& scales = *attribute->value(attribute->nodes[0].src[2]).constant;
+  EXPECT_EQ(scales.desc.type, DataType::kF32);
+  EXPECT_EQ(scales.desc.NumElements(), 4);
+  EXPECT_EQ(Read({11, "Resize", {"x", "b", "b"}})->nodes.at(0).attrs.Has("nearest_mode"), false);
+}
+
+TEST(OnnxVersions, ModesOfSamplingGotOtherNames) {
+  Result<Graph> grid = Read({16, "GridSample", {"x", "b"}, {{"mode", "bicubic"}}});
+  ASSERT_TRUE(grid.ok()) << grid.status().message();
+  EXPECT_EQ(*grid->nodes.at(0).attrs.String("mode", ""), "cubic");
+  Result<Graph> roi = Read({10, "RoiAlign", {"x", "b", "b"}});
+  ASSERT_TRUE(roi.ok()) << roi.status().message();
+  EXPECT_EQ(*roi->nodes.at(0).attrs.String("coordinate_transformation_mode", ""), "output_half_pixel");
+  EXPECT_FALSE(Read({16, "RoiAlign", {"x", "b", "b"}})->nodes.at(0).attrs.Has("coordinate_transformation_mode"));
+}
+
+TEST(OnnxVersions, ScatterBecomesScatterElements) {
+  Result<Graph> graph = Read({9, "Scatter", {"x", "b", "b"}});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(OpsOf(*graph), std::vector<std::string>{"ScatterElements"});
+}
+
+TEST(OnnxVersions, AxisOfTheTransformBecomesAnInput) {
+  Result<Graph> graph = Read({17, "DFT", {"x"}, {{"axis", 2}}});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  const Node& node = graph->nodes.at(0);
+  ASSERT_EQ(node.src.size(), 3u);
+  const HostTensor& axis = *graph->value(node.src[2]).constant;
+  EXPECT_EQ(axis.desc.rank, 0);
+  EXPECT_EQ(*static_cast<const int64_t*>(axis.data), 2);
+  EXPECT_FALSE(node.attrs.Has("axis"));
+}
+
+TEST(OnnxVersions, PowerOfTheNormBecomesAnInteger) {
+  Result<Graph> graph = Read({1, "LpPool", {"x"}, {{"p", 3.0f}, {"kernel_shape", {2, 2}}}});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(*graph->nodes.at(0).attrs.Int("p", 0), 3);
+  EXPECT_FALSE(Read({1, "LpPool", {"x"}, {{"p", 2.5f}, {"kernel_shape", {2, 2}}}}).ok());
+}
+
 }  // namespace
 }  // namespace moka

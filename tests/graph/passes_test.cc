@@ -151,6 +151,20 @@ TEST(Passes, ConvTakesScalesAndShiftsOfItsChannels) {
   EXPECT_EQ(CountOps(graph, "Elementwise"), 0);
 }
 
+TEST(Passes, ConvTransposeTakesBatchNormAndRelu) {
+  for (const int64_t group : {1, 2}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {2, 4, 5, 5});
+    const ValueId y = b.Node("ConvTranspose", {x, b.Weights({4, 3, 2, 2}), b.Weights({3 * group})},
+                             {{"strides", std::vector<int64_t>{2, 2}}, {"group", group}});
+    const Graph graph = Optimized(b.Finish({b.Node("Relu", {b.BatchNorm(y, 3 * group)})}));
+    EXPECT_EQ(CountOps(graph, "BatchNormalization") + CountOps(graph, "Elementwise"), 0);
+    for (const Node& node : graph.nodes) {
+      if (node.op->name == std::string("ConvTranspose")) EXPECT_EQ(node.program.num_ops, 1);
+    }
+  }
+}
+
 TEST(Passes, FoldingKeepsToItsBudget) {
   GraphBuilder b;
   const ValueId x = b.Input("x", {1});
@@ -256,6 +270,21 @@ TEST(Layout, InvertedResidualsAndSqueezeExciteCopyTheInputOnly) {
   const Graph graph = Optimized(original);
   EXPECT_EQ(CountOps(graph, "Copy"), 1);
   EXPECT_EQ(CountOps(graph, "Elementwise"), 2);  // the products with the gates
+}
+
+TEST(Layout, DecodersThatResizeCopyTheInputOnly) {
+  GraphBuilder b;
+  const ValueId top = b.ConvBnRelu(b.Input("x", {1, 3, 8, 8}), 3, 8, 3);
+  ValueId y = b.ConvBnRelu(top, 8, 16, 3, 2);
+  y = b.Node("Resize", {y, kNoValue, kNoValue, b.Ints({1, 16, 8, 8})}, {{"mode", std::string("linear")}});
+  y = b.ConvBnRelu(b.Node("Concat", {y, top}, {{"axis", int64_t{1}}}), 24, 16, 3, 2);
+  y = b.Node("Relu",
+             {b.Node("ConvTranspose", {y, b.Weights({16, 8, 2, 2})}, {{"strides", std::vector<int64_t>{2, 2}}})});
+  y = b.ConvBnRelu(b.Node("DepthToSpace", {y}, {{"blocksize", int64_t{2}}}), 2, 4, 3);
+  const Graph original = b.Finish({b.Node("Flatten", {b.Node("GlobalAveragePool", {y})})});
+  const Graph graph = Optimized(original);
+  EXPECT_EQ(CountOps(graph, "Copy"), 1);
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 0);
 }
 
 TEST(Layout, TokensOfAPatchEmbeddingNeedNoCopy) {
