@@ -1,8 +1,8 @@
 // CenterCropPad: src data, shape (the sizes of `axes`, all by default). Each dimension is cropped, or padded with
 // zeros, about its centre; an odd element more goes or comes at the end.
 #include "base/status.h"
-#include "ops/infer.h"
 #include "ops/element.h"
+#include "ops/infer.h"
 #include "ops/pad.h"
 #include "ops/params.h"
 #include "ops/reference.h"

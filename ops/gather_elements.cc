@@ -1,8 +1,8 @@
 // GatherElements: src data, indices (of data's rank); dst[..i..] = data[..indices[..i..]..] along an axis.
 #include "base/status.h"
+#include "ops/element.h"
 #include "ops/indexing.h"
 #include "ops/infer.h"
-#include "ops/element.h"
 #include "ops/reference.h"
 
 namespace moka {

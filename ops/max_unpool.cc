@@ -2,8 +2,8 @@
 // but for the elements of X. I speaks of the shape that the attributes give; a larger output_shape adds zeros behind
 // it.
 #include "base/status.h"
-#include "ops/infer.h"
 #include "ops/element.h"
+#include "ops/infer.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 #include "ops/window.h"

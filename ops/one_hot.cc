@@ -1,8 +1,8 @@
 // OneHot: src indices (numbers), depth (one number), values [off, on]; dst has a dimension of `depth` at `axis`, on
 // where its coordinate is the index (counted from the end when negative), off elsewhere.
 #include "base/status.h"
-#include "ops/infer.h"
 #include "ops/element.h"
+#include "ops/infer.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 

@@ -49,9 +49,8 @@ Status InferRange(InferContext& ctx) {
   for (size_t i = 0; i < 3; ++i) {
     MOKA_RETURN_IF_ERROR(CheckSameType(ctx, i, 0));
     MOKA_RETURN_IF_ERROR(CheckRank(ctx, i, 0, 1));
-    for (const Dim& dim : ctx.src[i]->dims) {
-      if (dim != Dim(1)) return InvalidModel("src ", i, " is no scalar");
-    }
+    for (const Dim& dim : ctx.src[i]->dims)
+      MOKA_RETURN_IF_ERROR(RequireEqual(ctx, dim, 1, StrCat("elements of src ", i)));
   }
   const DataType type = ctx.src[0]->type;
   const bool tracked = type == DataType::kI32 || type == DataType::kI64;

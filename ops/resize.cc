@@ -9,7 +9,6 @@
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/infer.h"
-#include "ops/element.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
@@ -343,8 +342,7 @@ Result<ResizeParams> ResizeParams::From(const OpCall& call) {
       axis.roi_begin = roi.values[static_cast<size_t>(i)];
       axis.roi_end = roi.values[static_cast<size_t>(axes.count + i)];
     }
-    axis.identity = axis.scale == 1 && axis.input == axis.output && axis.roi_begin == 0 && axis.roi_end == 1 &&
-                    params.coordinates != ResizeCoordinates::kTfHalfPixelForNn;
+    axis.identity = axis.scale == 1 && axis.input == axis.output && axis.roi_begin == 0 && axis.roi_end == 1;
   }
   return params;
 }

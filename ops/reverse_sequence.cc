@@ -1,8 +1,8 @@
 // ReverseSequence: src X, sequence_lens (i64, one per element of the batch dimension); the first sequence_lens[b]
 // elements along the time dimension change places, the rest stays.
 #include "base/status.h"
-#include "ops/infer.h"
 #include "ops/element.h"
+#include "ops/infer.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 

@@ -1,9 +1,9 @@
 // ScatterElements: src data, indices, updates; dst is data with dst[..indices[..i..]..] = updates[..i..] along an axis,
 // or combined with what is there. Where indices repeat, updates apply in row-major order.
 #include "base/status.h"
+#include "ops/element.h"
 #include "ops/indexing.h"
 #include "ops/infer.h"
-#include "ops/element.h"
 #include "ops/reference.h"
 
 namespace moka {

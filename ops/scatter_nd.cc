@@ -1,9 +1,9 @@
 // ScatterND: src data, indices (i64), updates; dst is data with the slices that tuples of coordinates name replaced by,
 // or combined with, those of updates, in row-major order.
 #include "base/status.h"
+#include "ops/element.h"
 #include "ops/indexing.h"
 #include "ops/infer.h"
-#include "ops/element.h"
 #include "ops/reference.h"
 
 namespace moka {

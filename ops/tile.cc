@@ -1,7 +1,7 @@
 // Tile: src data, repeats (i64, one per dimension); dst repeats data along every dimension.
 #include "base/status.h"
-#include "ops/infer.h"
 #include "ops/element.h"
+#include "ops/infer.h"
 #include "ops/op.h"
 #include "ops/params.h"
 #include "ops/reference.h"
@@ -21,6 +21,11 @@ Status InferTile(InferContext& ctx) {
   for (size_t i = 0; i < repeats.size(); ++i) {
     if (repeats[i].is_constant() && repeats[i].constant() < 0) {
       return InvalidModel("src 1 (repeats): ", repeats[i].constant(), " times dimension ", i);
+    }
+    int64_t size = 0;
+    if (x.dims[i].is_constant() && repeats[i].is_constant() &&
+        __builtin_mul_overflow(x.dims[i].constant(), repeats[i].constant(), &size)) {
+      return InvalidModel("src 1 (repeats): the size of dimension ", i, " overflows 64 bits");
     }
     ctx.dst[0].dims.push_back(x.dims[i] * repeats[i]);
   }

@@ -1,8 +1,8 @@
 #include "ops/trilu.h"
 
 #include "base/status.h"
-#include "ops/infer.h"
 #include "ops/element.h"
+#include "ops/infer.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
