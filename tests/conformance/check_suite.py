@@ -3,7 +3,7 @@
 
 usage: check_suite.py MOKA DEVICE SUITE REPORT.json AT_LEAST
 
-Cases listed in skips/DEVICE.txt (for Debian's suite also skips/DEVICE_debian.txt) are known to fail; one of them that passes is an error, as is any other failure.
+Cases listed in skips/DEVICE.txt (also skips/DEVICE_debian.txt for Debian's suite, skips/DEVICE_newest.txt for others) are known to fail; one of them that passes is an error, as is any other failure.
 
 MOKA is a command line: an emulator may stand before the program. Fails when a case fails, when fewer than AT_LEAST pass, or when the closing line is missing. Prints the skips by reason.
 Leaves with 77 (which ctest shows as skipped) where the suite is not there.
@@ -27,7 +27,7 @@ def main() -> int:
         print(f"{suite} is missing: see scripts/make_test_data.sh")
         return SKIPPED
     command = [*shlex.split(moka), "conformance", "--device", device, "--suite", suite, "--json", report_path]
-    names = [f"{device}.txt"] + [f"{device}_debian.txt"] * (suite == DEBIAN)
+    names = [f"{device}.txt", f"{device}_debian.txt" if suite == DEBIAN else f"{device}_newest.txt"]
     known = [path for path in (pathlib.Path(__file__).parent / "skips" / name for name in names) if path.exists()]
     if known:
         skips = pathlib.Path(report_path).with_suffix(".skips.txt")
