@@ -68,6 +68,26 @@ bool ClassOf(char letter, Ranges* ranges) {
   return true;
 }
 
+// Escapes what stands between \Q and \E.
+std::string Unquote(std::string_view pattern) {
+  std::string result;
+  bool quoted = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i], next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
+    if (c == '\\' && next == (quoted ? 'E' : 'Q')) {
+      quoted = !quoted;
+      ++i;
+      continue;
+    }
+    const bool plain = c == '_' || static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') ||
+                       (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (quoted && !plain) result += '\\';
+    result += c;
+    if (!quoted && c == '\\' && next != '\0') result += pattern[++i];
+  }
+  return result;
+}
+
 // Part of the program: instructions whose `next` is kOpen, to be joined to what follows, hang on `begin`.
 constexpr uint32_t kOpen = UINT32_MAX;
 
@@ -330,22 +350,10 @@ class Compiler {
     for (const auto& [name, kind] : kAssertions) {
       if (Take(name)) return Assertion(kind);
     }
-    if (Take('Q')) return Quoted();
     if (Take('C')) return Bad("\\C is not supported");
     uint32_t character = 0;
     MOKA_RETURN_IF_ERROR(EscapedCharacter(&character));
     return Set({{character, character}});
-  }
-
-  Result<Part> Quoted() {
-    Part result = Empty();
-    while (!AtEnd() && !Take("\\E")) {
-      const uint32_t character = NextCharacter(pattern_, &at_);
-      Part part = Set({{character, character}});
-      Join(result, part.begin);
-      result.exits = std::move(part.exits);
-    }
-    return result;
   }
 
   Status EscapedCharacter(uint32_t* character) {
@@ -440,7 +448,8 @@ class Compiler {
 
 Result<Regex> Regex::Compile(std::string_view pattern) {
   Regex regex;
-  MOKA_ASSIGN_OR_RETURN(regex.start_, Compiler(pattern, &regex.program_, &regex.ranges_).Run());
+  const std::string unquoted = Unquote(pattern);
+  MOKA_ASSIGN_OR_RETURN(regex.start_, Compiler(unquoted, &regex.program_, &regex.ranges_).Run());
   return regex;
 }
 
