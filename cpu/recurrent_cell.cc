@@ -4,23 +4,13 @@
 #define HWY_TARGET_INCLUDE "cpu/recurrent_cell.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
-#include <cmath>
-
-#include "cpu/math-inl.h"
+#include "cpu/functions-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
-
-V LogOnePlusExp(V x) {
-  const D d;
-  HWY_ALIGN float lanes[kLanes];
-  hn::Store(VectorExp(hn::Neg(hn::Abs(x))), d, lanes);
-  for (float& lane : lanes) lane = std::log1p(lane);
-  return hn::Add(MaxNan(x, hn::Zero(d)), hn::Load(d, lanes));
-}
 
 V ActivateOther(const GateActivation& activation, V x) {
   const D d;
@@ -40,11 +30,11 @@ V ActivateOther(const GateActivation& activation, V x) {
     case GateFunction::kHardSigmoid:
       return ClipNan(hn::MulAdd(alpha, x, beta), zero, one);
     case GateFunction::kElu:
-      return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(alpha, hn::Sub(VectorExp(x), one)), x);
+      return VectorElu(x, one, alpha);
     case GateFunction::kSoftsign:
       return hn::Div(x, hn::Add(one, hn::Abs(x)));
     case GateFunction::kSoftplus:
-      return LogOnePlusExp(x);
+      return VectorSoftplus(x);
     case GateFunction::kTanh:
     case GateFunction::kSigmoid:
       break;
