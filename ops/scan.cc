@@ -1,3 +1,5 @@
+#include "ops/scan.h"
+
 #include "base/status.h"
 #include "ops/infer.h"
 #include "ops/op.h"
@@ -48,13 +50,14 @@ struct ScanParams {
 int64_t At(const IntList& list, size_t i) { return list.present ? list[static_cast<int>(i)] : 0; }
 
 // The axis of each scanned source; all must have one length there.
-Status FindLength(const HostCall& call, const ScanParams& params, std::vector<int>* axes, int64_t* length) {
+Status FindLength(const ScanParams& params, std::span<const Datum> src, std::vector<int>* axes, int64_t* length) {
   for (size_t k = 0; k < params.scan_inputs; ++k) {
     const size_t i = params.states + k;
-    MOKA_ASSIGN_OR_RETURN(const Tensor* tensor, call.SrcTensor(i));
-    const auto rank = static_cast<int>(tensor->shape().size());
-    MOKA_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(At(params.input_axes, k), rank, "scan_input_axes"));
-    const int64_t size = tensor->shape()[static_cast<size_t>(axis)];
+    if (!src[i].is_tensor()) return InvalidArgument("src ", i, ": ", ToString(src[i]), ", expected a tensor");
+    const Shape& shape = src[i].tensor().shape();
+    MOKA_ASSIGN_OR_RETURN(const int axis,
+                          NormalizeAxis(At(params.input_axes, k), static_cast<int>(shape.size()), "scan_input_axes"));
+    const int64_t size = shape[static_cast<size_t>(axis)];
     if (k > 0 && size != *length) {
       return InvalidArgument("src ", i, ": ", size, " slices along axis ", axis, ", others have ", *length);
     }
@@ -64,24 +67,34 @@ Status FindLength(const HostCall& call, const ScanParams& params, std::vector<in
   return Status();
 }
 
-Status ExecuteScan(HostCall& call) {
-  SubgraphRunner* body = call.subgraph("body");
-  if (body == nullptr) return InvalidModel("attribute 'body' is no graph");
-  MOKA_ASSIGN_OR_RETURN(const ScanParams params, ScanParams::From(call, *body));
+// Scan output k: what the trips gave along its axis; nothing of the declared shape where there was no trip.
+Result<Tensor> StackScanned(const ScanParams& params, size_t k, const std::vector<Datum>& parts,
+                            const SubgraphRunner::Output& declared) {
+  const size_t part_rank = parts.empty() ? declared.shape.size() : parts[0].tensor().shape().size();
+  MOKA_ASSIGN_OR_RETURN(const int axis,
+                        NormalizeAxis(At(params.output_axes, k), static_cast<int>(part_rank) + 1, "scan_output_axes"));
+  if (!parts.empty()) return Stack(parts, axis, At(params.output_directions, k) != 0);
+  Shape shape = declared.shape;
+  shape.insert(shape.begin() + axis, 0);
+  return Tensor::Create(declared.type == DataType::kNone ? DataType::kF32 : declared.type, shape);
+}
+
+// One scan over `src`: values first, then tensors whose slices the trips get.
+Result<std::vector<Datum>> RunScan(const HostCall& call, const ScanParams& params, SubgraphRunner& body,
+                                   std::span<const Datum> src) {
   std::vector<int> axes;
   int64_t length = 0;
-  MOKA_RETURN_IF_ERROR(FindLength(call, params, &axes, &length));
+  MOKA_RETURN_IF_ERROR(FindLength(params, src, &axes, &length));
   if (length > call.max_trips) return InvalidArgument(length, " trips, the limit is ", call.max_trips);
-  std::vector<Datum> inputs(call.src.size());
-  for (size_t i = 0; i < params.states; ++i) inputs[i] = call.src[i] == nullptr ? Datum() : *call.src[i];
+  std::vector<Datum> inputs(src.begin(), src.end());
   std::vector<std::vector<Datum>> scanned(params.scan_outputs);
   for (int64_t trip = 0; trip < length; ++trip) {
     for (size_t k = 0; k < params.scan_inputs; ++k) {
       const int64_t index = At(params.input_directions, k) != 0 ? length - 1 - trip : trip;
-      MOKA_ASSIGN_OR_RETURN(Tensor slice, Unstack(call.src[params.states + k]->tensor(), axes[k], index));
+      MOKA_ASSIGN_OR_RETURN(Tensor slice, Unstack(src[params.states + k].tensor(), axes[k], index));
       inputs[params.states + k] = Datum(std::move(slice));
     }
-    MOKA_ASSIGN_OR_RETURN(std::vector<Datum> results, body->Run(inputs));
+    MOKA_ASSIGN_OR_RETURN(std::vector<Datum> results, body.Run(inputs));
     std::move(results.begin(), results.begin() + static_cast<ptrdiff_t>(params.states), inputs.begin());
     for (size_t k = 0; k < params.scan_outputs; ++k) {
       Datum& part = results[params.states + k];
@@ -89,26 +102,57 @@ Status ExecuteScan(HostCall& call) {
       scanned[k].push_back(std::move(part));
     }
   }
-  for (size_t i = 0; i < call.dst.size(); ++i) {
-    if (i < params.states) {
-      call.dst[i] = std::move(inputs[i]);
-      continue;
-    }
-    const size_t k = i - params.states;
-    const SubgraphRunner::Output& declared = body->declared_output(i);
-    const auto rank = static_cast<int>(length > 0 ? scanned[k][0].tensor().shape().size() : declared.shape.size()) + 1;
-    MOKA_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(At(params.output_axes, k), rank, "scan_output_axes"));
-    if (length == 0) {
-      Shape shape = declared.shape;
-      shape.insert(shape.begin() + axis, 0);
-      MOKA_ASSIGN_OR_RETURN(Tensor empty,
-                            Tensor::Create(declared.type == DataType::kNone ? DataType::kF32 : declared.type, shape));
-      call.dst[i] = Datum(std::move(empty));
-      continue;
-    }
-    MOKA_ASSIGN_OR_RETURN(Tensor stacked, Stack(scanned[k], axis, At(params.output_directions, k) != 0));
-    call.dst[i] = Datum(std::move(stacked));
+  inputs.resize(params.states);
+  for (size_t k = 0; k < params.scan_outputs; ++k) {
+    MOKA_ASSIGN_OR_RETURN(Tensor stacked, StackScanned(params, k, scanned[k], body.declared_output(params.states + k)));
+    inputs.emplace_back(std::move(stacked));
   }
+  return inputs;
+}
+
+// The first form of Scan has a batch before every other dimension of all its operands.
+Result<std::vector<Datum>> RunBatchedScan(const HostCall& call, const ScanParams& params, SubgraphRunner& body,
+                                          std::span<const Datum> src) {
+  int64_t batch = -1;
+  for (size_t i = 0; i < src.size(); ++i) {
+    if (!src[i].is_tensor() || src[i].tensor().shape().empty()) {
+      return InvalidArgument("src ", i, ": ", ToString(src[i]), ", expected a tensor with a batch");
+    }
+    const int64_t own = src[i].tensor().shape()[0];
+    if (batch >= 0 && own != batch) return InvalidArgument("src ", i, ": a batch of ", own, ", others have ", batch);
+    batch = own;
+  }
+  if (batch < 1) return InvalidArgument("an empty batch");
+  std::vector<std::vector<Datum>> results;
+  for (int64_t b = 0; b < batch; ++b) {
+    std::vector<Datum> part;
+    for (const Datum& datum : src) {
+      MOKA_ASSIGN_OR_RETURN(Tensor slice, Unstack(datum.tensor(), 0, b));
+      part.emplace_back(std::move(slice));
+    }
+    MOKA_ASSIGN_OR_RETURN(std::vector<Datum> outputs, RunScan(call, params, body, part));
+    results.resize(outputs.size());
+    for (size_t k = 0; k < outputs.size(); ++k) results[k].push_back(std::move(outputs[k]));
+  }
+  std::vector<Datum> stacked;
+  for (const std::vector<Datum>& parts : results) {
+    MOKA_ASSIGN_OR_RETURN(Tensor whole, Stack(parts));
+    stacked.emplace_back(std::move(whole));
+  }
+  return stacked;
+}
+
+Status ExecuteScan(HostCall& call) {
+  SubgraphRunner* body = call.subgraph("body");
+  if (body == nullptr) return InvalidModel("attribute 'body' is no graph");
+  MOKA_ASSIGN_OR_RETURN(const ScanParams params, ScanParams::From(call, *body));
+  std::vector<Datum> src;
+  for (const Datum* datum : call.src) src.push_back(datum == nullptr ? Datum() : *datum);
+  bool batched = false;
+  MOKA_RETURN_IF_ERROR(ReadFlag(*call.attrs, kScanBatched, false, &batched));
+  MOKA_ASSIGN_OR_RETURN(std::vector<Datum> results,
+                        batched ? RunBatchedScan(call, params, *body, src) : RunScan(call, params, *body, src));
+  std::move(results.begin(), results.begin() + static_cast<ptrdiff_t>(call.dst.size()), call.dst.begin());
   return Status();
 }
 

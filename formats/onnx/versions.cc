@@ -10,6 +10,7 @@
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/types.h"
 #include "formats/onnx/versions_spatial.h"
+#include "ops/scan.h"
 
 namespace moka::onnx {
 namespace {
@@ -193,6 +194,18 @@ Status DropoutIdentity(Upgrader& up, OnnxNode& node) {
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 // Applies to nodes of operator `op` in opsets below `until`. The rows of one operator apply in their order.
+// Scan had lengths as its first input, and a batch in front of all others.
+Status ScanBatch(Upgrader&, OnnxNode& node) {
+  if (node.src.empty() || node.src[0] != kNoValue) return Unsupported("sequence_lens of Scan's first form");
+  node.src.erase(node.src.begin());
+  node.attrs.Set(kScanBatched, int64_t{1});
+  if (const AttributeValue* directions = node.attrs.Find("directions")) {
+    node.attrs.Set("scan_input_directions", *directions);
+    node.attrs.Erase("directions");
+  }
+  return Status();
+}
+
 struct Row {
   std::string_view op;
   int64_t until;
@@ -239,6 +252,7 @@ constexpr Row kRows[] = {
     {"Reshape", 5, ReshapeShape},
     {"Resize", 11, ResizeScales},
     {"RoiAlign", 16, RoiAlignHalfPixel},
+    {"Scan", 9, ScanBatch},
     {"Scatter", kAlways, ScatterElementsName},
     {"Selu", 6, SeluDefaults},
     {"Slice", 10, SliceRanges},
