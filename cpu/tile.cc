@@ -65,7 +65,7 @@ template <int kVectors>
 void RowTile(const TileArgs& args) {
   const D d;
   constexpr int64_t N = kLanes;
-  constexpr int kSums = kVectors == 4 ? 2 : 4;
+  constexpr int kSums = 4;  // of every width, so that all columns round alike
   V acc[kSums][kVectors];
   MOKA_UNROLL for (int u = 0; u < kSums; ++u) {
     MOKA_UNROLL for (int j = 0; j < kVectors; ++j) acc[u][j] = hn::Zero(d);

@@ -101,6 +101,7 @@ WeightStore::Handle WeightStore::Find(const std::string& key) {
 
 void WeightStore::Keep(const std::string& key, const Handle& weight) {
   std::erase_if(weights_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(digests_, [](const auto& entry) { return entry.second.owner.expired(); });
   weights_[key] = weight;
   ++made_;
 }

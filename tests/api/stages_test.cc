@@ -83,15 +83,50 @@ TEST(Stages, IfRunsTheChosenBranchOnValuesFromAround) {
   }
 }
 
-TEST(Stages, InspectNamesHostNodesAndTheStepsAround) {
+TEST(Stages, ABranchThatAnInputChoosesIsPartOfOnePlan) {
   Session session = Open(Load(IfBytes()));
   const Tensor x = Floats({1}), cond = Of<uint8_t>(DataType::kBool, {}, {1});
   ASSERT_TRUE(session.Run({x.view(), cond.view()}).ok());
   const auto info = Inspect(session);
   ASSERT_TRUE(info.ok());
-  ASSERT_EQ(info->steps.size(), 4u);
-  EXPECT_EQ(info->steps[1].kernel, "host/If");
-  EXPECT_EQ(info->steps[1].node, "choice");
+  ASSERT_EQ(info->steps.size(), 1u) << "two additions and a Relu are one chain";
+  EXPECT_EQ(info->steps[0].op, "moka.Elementwise");
+}
+
+TEST(Stages, InspectNamesHostNodesAndTheStepsAround) {
+  ModelBuilder model;
+  model.AddInput("x", {"n"});
+  model.AddNode("Exp", {"x"}, {"large"});
+  model.AddNode("NonZero", {"large"}, {"where"}, {}, "find");
+  model.AddNode("Cast", {"where"}, {"y"}, {{"to", 1}});
+  model.AddOutput("y");
+  Session session = Open(Load(model.Serialize()));
+  ASSERT_TRUE(session.Run({Floats({1, 2}).view()}).ok());
+  const auto info = Inspect(session);
+  ASSERT_TRUE(info.ok());
+  ASSERT_EQ(info->steps.size(), 3u);
+  EXPECT_EQ(info->steps[1].kernel, "host/NonZero");
+  EXPECT_EQ(info->steps[1].node, "find");
+}
+
+// A condition that only the run knows: the branch runs on the host's side, once for each value.
+TEST(Stages, IfDecidesAtRunTimeWhereDataDoes) {
+  ModelBuilder model;
+  model.AddInput("x", {"n"});
+  model.AddInitializer<float>("offset", {}, {3});
+  model.AddNode("Add", {"x", "x"}, {"doubled"});
+  model.AddNode("ReduceMax", {"x"}, {"largest"}, {{"keepdims", 0}});
+  model.AddNode("Greater", {"largest", "offset"}, {"cond"});
+  model.AddNode("If", {"cond"}, {"y"},
+                {{"then_branch", test::AttributeSpec::Value(Branch("Add"))},
+                 {"else_branch", test::AttributeSpec::Value(Branch("Mul"))}});
+  model.AddOutput("y");
+  Session session = Open(Load(model.Serialize()));
+  for (const float top : {5.0f, 1.0f, 7.0f}) {
+    const auto y = session.Run({Floats({top, -5}).view()});
+    ASSERT_TRUE(y.ok()) << y.status().message();
+    EXPECT_EQ(FloatsOf((*y)[0]), top > 3 ? (std::vector<float>{2 * top + 3, -7}) : (std::vector<float>{6 * top, -30}));
+  }
 }
 
 TEST(Stages, BindSaysThatOnlyARunKnowsTheShapes) {
