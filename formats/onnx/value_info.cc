@@ -14,7 +14,7 @@ void ReadDim(std::string_view bytes, DeclaredDim* dim) {
     switch (fields.field()) {
       case DimensionFields::kValue:
         dim->value = fields.Int();
-        dim->known = true;
+        dim->known = dim->value != -1;  // so some exporters write a dimension that is not known
         break;
       case DimensionFields::kParam:
         dim->param = fields.Bytes();

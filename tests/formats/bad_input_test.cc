@@ -228,7 +228,7 @@ TEST(BadModel, TensorsThatContradictTheirShape) {
 
 TEST(BadModel, DeclaredShapes) {
   constexpr int64_t kHuge = int64_t{1} << 60;
-  for (const DimSpecs& dims : {DimSpecs{-1, 4}, DimSpecs{kHuge}, DimSpecs{kHuge, kHuge}, DimSpecs{"n", INT64_MIN}}) {
+  for (const DimSpecs& dims : {DimSpecs{-2, 4}, DimSpecs{kHuge}, DimSpecs{kHuge, kHuge}, DimSpecs{"n", INT64_MIN}}) {
     ModelBuilder input = Sound();
     input.AddInput("z", dims);
     ExpectRefused(input, StatusCode::kInvalidModel, {"graph input 'z'"});

@@ -10,6 +10,7 @@ the decision is another, or when no model ran.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -68,7 +69,7 @@ def compare_once(moka: Moka, model: Path, feeds: dict) -> tuple:
     names = [output.name for output in session.get_outputs()]
     want = dict(zip(names, session.run(names, feeds)))
     files = moka.run(model, feeds)
-    got = {name: files[name.replace("/", "_")] for name in names}  # what the command line names its files
+    got = {name: files[re.sub(r"[^A-Za-z0-9._-]", "_", name)] for name in names}  # as the command line names its files
     return difference(got, want), got, want
 
 
