@@ -86,10 +86,12 @@ class CpuDevice final : public Device {
     std::sort(entries_.begin(), entries_.end(), [](const OpEntry& a, const OpEntry& b) { return a.schema < b.schema; });
     if (simd.target == nullptr) return;
     for (const auto rows :
-         {GemmRows(),    DepthwiseRows(), ConvRows(),       MicroRows(),    PoolRows(),          ReduceRows(),
-          SoftmaxRows(), BatchNormRows(), CopyRows(),       PadRows(),      GatherRows(),        RecurrentRows(),
-          LaneRows(),    ResizeRows(),    GridSampleRows(), RoiAlignRows(), ConvTransposeRows(), IndexingRows(),
-          TriluRows(),   PoolAnyRows(),   DftRows()}) {
+         {GemmRows(),       DepthwiseRows(),     ConvRows(),         MicroRows(),  PoolRows(),
+          ReduceRows(),     SoftmaxRows(),       BatchNormRows(),    CopyRows(),   PadRows(),
+          GatherRows(),     RecurrentRows(),     LaneRows(),         ResizeRows(), GridSampleRows(),
+          RoiAlignRows(),   ConvTransposeRows(), IndexingRows(),     TriluRows(),  PoolAnyRows(),
+          DftRows(),        LayerNormRows(),     GroupNormRows(),    LpNormRows(), SearchRows(),
+          CumulativeRows(), AttentionRows(),     MeanVarianceRows(), RotaryRows(), LinearAttentionRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
     }
   }

@@ -25,6 +25,7 @@ struct RecurrentTable;  // cpu/recurrent.h
 struct VectorTable;     // cpu/vector.h
 struct LaneTable;       // cpu/lanes.h
 struct SampleTable;     // cpu/sample.h
+struct RowTable;        // cpu/row.h
 
 // The Highway functions of one target. Everything else in cpu/ is plain code over these tables.
 struct Simd {
@@ -35,6 +36,7 @@ struct Simd {
   const VectorTable* vector = nullptr;
   const LaneTable* lanes = nullptr;
   const SampleTable* sample = nullptr;
+  const RowTable* row = nullptr;
   RunMicroFn run_micro = nullptr;
   MultiplyAddsFn multiply_adds = nullptr;
 };
@@ -119,6 +121,15 @@ std::span<const KernelRow> PoolAnyRows();
 std::span<const KernelRow> DftRows();
 std::span<const KernelRow> RecurrentRows();
 std::span<const KernelRow> LaneRows();
+std::span<const KernelRow> LayerNormRows();
+std::span<const KernelRow> GroupNormRows();
+std::span<const KernelRow> LpNormRows();
+std::span<const KernelRow> SearchRows();
+std::span<const KernelRow> CumulativeRows();
+std::span<const KernelRow> AttentionRows();
+std::span<const KernelRow> MeanVarianceRows();
+std::span<const KernelRow> RotaryRows();
+std::span<const KernelRow> LinearAttentionRows();
 
 // Formats of packs that kernels name in Choice::packs.
 struct PackFormat {

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <iterator>
 
 #include "cpu/kernel.h"
 #include "cpu/nest.h"
+#include "cpu/row.h"
 #include "cpu/vector.h"
+#include "ops/pool.h"
 
 namespace moka::cpu {
 namespace {
@@ -17,9 +19,12 @@ constexpr int64_t kUnitElements = 32768;
 constexpr int64_t kMostColumns = 256;  // of a task
 enum : size_t { kSrc, kDst };
 
+// What follows the fold.
+enum class Finish : int32_t { kNone, kRoot, kLog, kLogSumExp };
+
 struct ReduceLaunch {
   Fold fold;
-  int32_t root;  // of the fold's result
+  Finish finish;
   float scale;
   int32_t columns;  // whether a task is a part of a row of results, else it is one result
   Nest<2> kept;     // without the row
@@ -30,29 +35,20 @@ struct ReduceLaunch {
 
 struct FoldOf {
   Fold fold;
-  bool mean, root;
+  bool mean;
+  Finish finish;
 };
-constexpr FoldOf FoldOfKind(ReduceKind kind) {
-  switch (kind) {
-    case ReduceKind::kReduceMean:
-      return {Fold::kSum, true, false};
-    case ReduceKind::kReduceSum:
-      return {Fold::kSum, false, false};
-    case ReduceKind::kReduceMax:
-      return {Fold::kMax, false, false};
-    case ReduceKind::kReduceMin:
-      return {Fold::kMin, false, false};
-    case ReduceKind::kReduceProd:
-      return {Fold::kProduct, false, false};
-    case ReduceKind::kReduceSumSquare:
-      return {Fold::kSumSquares, false, false};
-    case ReduceKind::kReduceL1:
-      return {Fold::kSumAbsolute, false, false};
-    case ReduceKind::kReduceL2:
-      return {Fold::kSumSquares, false, true};
-  }
-  return {};
-}
+// In the order of MOKA_REDUCE_OPS. ReduceLogSumExp folds twice: first to the largest element.
+constexpr FoldOf kFolds[] = {
+    {Fold::kSum, true, Finish::kNone},          {Fold::kSum, false, Finish::kNone},
+    {Fold::kMax, false, Finish::kNone},         {Fold::kMin, false, Finish::kNone},
+    {Fold::kProduct, false, Finish::kNone},     {Fold::kSumSquares, false, Finish::kNone},
+    {Fold::kSumAbsolute, false, Finish::kNone}, {Fold::kSumSquares, false, Finish::kRoot},
+    {Fold::kSum, false, Finish::kLog},          {Fold::kMax, false, Finish::kLogSumExp},
+};
+#define MOKA_COUNT_REDUCTION(name, start, step, end) +1
+static_assert(std::size(kFolds) == 0 MOKA_REDUCE_OPS(MOKA_COUNT_REDUCTION));
+#undef MOKA_COUNT_REDUCTION
 
 // A global pooling is the reduction of all dimensions from the third on.
 Result<ReduceParams> ParamsOf(const OpCall& call) {
@@ -60,6 +56,11 @@ Result<ReduceParams> ParamsOf(const OpCall& call) {
   if (!name.starts_with("Global")) return ReduceParams::From(call);
   ReduceParams params;
   params.kind = name == "GlobalMaxPool" ? ReduceKind::kReduceMax : ReduceKind::kReduceMean;
+  if (name == "GlobalLpPool") {
+    MOKA_ASSIGN_OR_RETURN(const PoolParams pool, PoolParams::From(call));
+    if (pool.power > 2) return Unsupported("attribute 'p' is ", pool.power);
+    params.kind = pool.power == 1 ? ReduceKind::kReduceL1 : ReduceKind::kReduceL2;
+  }
   params.axes = ((uint32_t{1} << call.src[0].rank) - 1) & ~uint32_t{3};
   params.dst_strides[0] = call.dst[0].strides[0];
   params.dst_strides[1] = call.dst[0].strides[1];
@@ -114,9 +115,9 @@ Status ChooseReduce(const Kernel&, const OpCall& call, Choice* choice) {
   launch.kept.SortBy(kSrc);
   launch.kept.Merge();
   MOKA_RETURN_IF_ERROR(ChooseForm(reduced, &launch));
-  const FoldOf fold = FoldOfKind(params.kind);
+  const FoldOf fold = kFolds[static_cast<size_t>(params.kind)];
   launch.fold = fold.fold;
-  launch.root = fold.root ? 1 : 0;
+  launch.finish = fold.finish;
   launch.scale = fold.mean ? 1.0f / static_cast<float>(count) : 1.0f;
   launch.tasks = launch.kept.Count() * CeilDiv(launch.cols, launch.col_part);
   launch.tasks_per_unit = std::max<int64_t>(kUnitElements / std::max<int64_t>(count * launch.col_part, 1), 1);
@@ -126,31 +127,52 @@ Status ChooseReduce(const Kernel&, const OpCall& call, Choice* choice) {
   return Status();
 }
 
-float ReduceRuns(const ReduceLaunch& launch, const VectorTable& vector, const float* src) {
-  const Taps& taps = launch.taps;
-  const auto fold_run = vector.fold_run[static_cast<size_t>(launch.fold)];
-  float fold = FoldStart(launch.fold);
+// Calls f(run) for the runs of a result.
+template <class F>
+void ForEachRun(const Taps& taps, const float* src, F&& f) {
   for (int64_t k0 = 0; k0 < taps.count[0]; ++k0) {
-    for (int64_t k1 = 0; k1 < taps.count[1]; ++k1) {
-      fold = FoldJoin(launch.fold, fold, fold_run(src + k0 * taps.step[0] + k1 * taps.step[1], taps.count[2]));
-    }
+    for (int64_t k1 = 0; k1 < taps.count[1]; ++k1) f(src + k0 * taps.step[0] + k1 * taps.step[1]);
   }
-  return fold * launch.scale;
+}
+
+// The largest element, where it is finite, is what exponents are relative to.
+float Center(float largest) { return std::isfinite(largest) ? largest : 0.0f; }
+
+float FinishOne(Finish finish, float fold) {
+  return finish == Finish::kRoot ? std::sqrt(fold) : finish == Finish::kLog ? std::log(fold) : fold;
+}
+
+float ReduceRuns(const ReduceLaunch& launch, const Simd& simd, const float* src) {
+  const Taps& taps = launch.taps;
+  const auto fold_run = simd.vector->fold_run[static_cast<size_t>(launch.fold)];
+  float fold = FoldStart(launch.fold);
+  ForEachRun(taps, src, [&](const float* run) { fold = FoldJoin(launch.fold, fold, fold_run(run, taps.count[2])); });
+  if (launch.finish != Finish::kLogSumExp) return FinishOne(launch.finish, fold * launch.scale);
+  const float center = Center(fold);
+  float sum = 0;
+  ForEachRun(taps, src, [&](const float* run) { sum += simd.row->sum_exp(run, center, taps.count[2]); });
+  return center + std::log(sum);
 }
 
 // Folds of `cols` columns, where dst is contiguous or not.
-void ReduceColumns(const ReduceLaunch& launch, const VectorTable& vector, const float* src, float* dst, int64_t cols) {
-  const auto fold_columns = vector.fold_columns[static_cast<size_t>(launch.fold)];
+void ReduceColumns(const ReduceLaunch& launch, const Simd& simd, const float* src, float* dst, int64_t cols) {
+  const auto fold_columns = simd.vector->fold_columns[static_cast<size_t>(launch.fold)];
   float folds[kMostColumns];
   float* to = launch.dst_step == 1 ? dst : folds;
   fold_columns(src, launch.taps, launch.scale, to, cols);
-  if (launch.root != 0) std::transform(to, to + cols, to, [](float x) { return std::sqrt(x); });
+  if (launch.finish == Finish::kLogSumExp) {
+    float sums[kMostColumns];
+    std::transform(to, to + cols, to, Center);
+    simd.row->sum_exp_columns(src, launch.taps, to, sums, cols);
+    for (int64_t j = 0; j < cols; ++j) to[j] += std::log(sums[j]);
+  } else if (launch.finish != Finish::kNone) {
+    std::transform(to, to + cols, to, [&](float x) { return FinishOne(launch.finish, x); });
+  }
   for (int64_t j = 0; to == folds && j < cols; ++j) dst[j * launch.dst_step] = folds[j];
 }
 
 void RunReduce(const KernelArgs& args, int64_t begin, int64_t end, int) {
   const auto& launch = args.Launch<ReduceLaunch>();
-  const VectorTable& vector = *args.simd->vector;
   const int64_t parts = CeilDiv(launch.cols, launch.col_part);
   const int64_t last = std::min(end * launch.tasks_per_unit, launch.tasks);
   int64_t task = begin * launch.tasks_per_unit;
@@ -164,10 +186,9 @@ void RunReduce(const KernelArgs& args, int64_t begin, int64_t end, int) {
     const float* src = args.Src(0) + kept[kSrc] + col;
     float* dst = args.Dst() + kept[kDst] + col * launch.dst_step;
     if (launch.columns != 0) {
-      ReduceColumns(launch, vector, src, dst, std::min(launch.col_part, launch.cols - col));
+      ReduceColumns(launch, *args.simd, src, dst, std::min(launch.col_part, launch.cols - col));
     } else {
-      const float fold = ReduceRuns(launch, vector, src);
-      *dst = launch.root != 0 ? std::sqrt(fold) : fold;
+      *dst = ReduceRuns(launch, *args.simd, src);
     }
   }
 }
@@ -180,6 +201,7 @@ std::span<const KernelRow> ReduceRows() {
       MOKA_REDUCE_OPS(MOKA_REDUCE_KERNEL)
 #undef MOKA_REDUCE_KERNEL
           {"GlobalAveragePool", "reduce", &ChooseReduce, &RunReduce},
+      {"GlobalLpPool", "reduce", &ChooseReduce, &RunReduce},
       {"GlobalMaxPool", "reduce", &ChooseReduce, &RunReduce},
   };
   return kRows;

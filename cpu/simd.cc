@@ -10,6 +10,7 @@
 #include "cpu/lanes.h"
 #include "cpu/recurrent.h"
 #include "cpu/sample.h"
+#include "cpu/row.h"
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
 #include "cpu/vector.h"
@@ -62,6 +63,7 @@ Simd ChosenSimd() {
   simd.vector = ChosenVectorTable();
   simd.lanes = ChosenLaneTable();
   simd.sample = ChosenSampleTable();
+  simd.row = ChosenRowTable();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();
   return simd;

@@ -20,7 +20,7 @@ Status ReadAttributes(const Attributes& attrs, GemmParams* params) {
 }
 
 Status InferGemm(InferContext& ctx) {
-  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, {DataType::kF32, DataType::kF64, DataType::kI32, DataType::kI64}));
+  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kWideNumberTypes));
   GemmParams params;
   MOKA_RETURN_IF_ERROR(ReadAttributes(*ctx.attrs, &params));
   for (size_t i = 0; i < 2; ++i) {

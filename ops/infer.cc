@@ -86,6 +86,24 @@ Status RequireEqual(InferContext& context, const Dim& a, const Dim& b, std::stri
   return Status();
 }
 
+Status RequireBroadcastTo(InferContext& context, size_t src, std::span<const Dim> dims) {
+  const std::vector<Dim>& own = context.src[src]->dims;
+  if (own.size() > dims.size()) {
+    return InvalidModel("src ", src, ": rank ", own.size(), ", at most ", dims.size(), " broadcasts");
+  }
+  const size_t shift = dims.size() - own.size();
+  for (size_t i = 0; i < own.size(); ++i) {
+    const Dim &a = own[i], &b = dims[shift + i];
+    if (a == b || (a.is_constant() && a.constant() == 1)) continue;
+    const std::string what = StrCat("dimension ", i, " of src ", src);
+    if (a.is_constant() && b.is_constant()) {
+      return InvalidModel(what, ": ", a.constant(), " does not broadcast to ", b.constant());
+    }
+    context.constraints.push_back({a, b, true, what});
+  }
+  return Status();
+}
+
 Status CheckRank(const InferContext& context, size_t src, int min_rank, int max_rank) {
   const int rank = context.src[src]->rank();
   if (rank >= min_rank && rank <= max_rank) return Status();

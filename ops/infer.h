@@ -22,12 +22,19 @@ Result<std::vector<Dim>> BroadcastSources(InferContext& context, size_t first, s
 // message: "channels of src 1".
 Status RequireEqual(InferContext& context, const Dim& a, const Dim& b, std::string_view what);
 
+// Source `src` must repeat to `dims` by numpy's rules, without enlarging them.
+Status RequireBroadcastTo(InferContext& context, size_t src, std::span<const Dim> dims);
+
 // "src 1: rank 3, expected 2" and so on.
 Status CheckRank(const InferContext& context, size_t src, int min_rank, int max_rank = kMaxRank);
 Status CheckType(const InferContext& context, size_t src, std::initializer_list<DataType> allowed);
 Status CheckSameType(const InferContext& context, size_t src, size_t other);
 inline constexpr std::initializer_list<DataType> kFloatTypes = {DataType::kF32, DataType::kF64, DataType::kF16,
                                                                 DataType::kBF16};
+// Floats, and integers of 32 and 64 bits.
+inline constexpr std::initializer_list<DataType> kWideNumberTypes = {DataType::kF32,  DataType::kF64, DataType::kF16,
+                                                                     DataType::kBF16, DataType::kI32, DataType::kI64,
+                                                                     DataType::kU32,  DataType::kU64};
 inline constexpr std::initializer_list<DataType> kIndexTypes = {DataType::kI32, DataType::kI64};
 inline constexpr std::initializer_list<DataType> kIntegerTypes = {DataType::kI8,  DataType::kI16, DataType::kI32,
                                                                   DataType::kI64, DataType::kU8,  DataType::kU16,

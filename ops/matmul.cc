@@ -12,7 +12,7 @@ namespace moka {
 namespace {
 
 Status InferMatMul(InferContext& ctx) {
-  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, {DataType::kF32, DataType::kF64, DataType::kI32, DataType::kI64}));
+  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kWideNumberTypes));
   MOKA_RETURN_IF_ERROR(CheckSameType(ctx, 1, 0));
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 1));
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 1, 1));

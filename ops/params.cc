@@ -1,5 +1,6 @@
 #include "ops/params.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "ops/element.h"
@@ -98,6 +99,13 @@ Status ReadChoice(const Attributes& attrs, std::string_view name, std::span<cons
   std::string expected;
   for (const std::string_view known : names) expected += StrCat(expected.empty() ? "" : ", ", known);
   return InvalidModel("attribute '", name, "' is '", text, "', expected one of ", expected);
+}
+
+Status ReadFloatType(const Attributes& attrs, std::string_view name, DataType fallback, DataType* type) {
+  MOKA_RETURN_IF_ERROR(ReadType(attrs, name, fallback, type));
+  const bool is_float = std::find(kFloatTypes.begin(), kFloatTypes.end(), *type) != kFloatTypes.end();
+  if (is_float || !attrs.Has(name)) return Status();
+  return InvalidModel("attribute '", name, "' is ", NameOf(*type), ", expected a type of floats");
 }
 
 Status ReadInts(const OpCall& call, int i, std::string_view operand, IntList* list) {

@@ -34,6 +34,8 @@ Status ReadString(const Attributes& attrs, std::string_view name, std::string_vi
 
 // An element type by the standard's number (TensorProto.DataType); absent: `fallback`.
 Status ReadType(const Attributes& attrs, std::string_view name, DataType fallback, DataType* type);
+// One of f32, f64, f16 and bf16.
+Status ReadFloatType(const Attributes& attrs, std::string_view name, DataType fallback, DataType* type);
 
 Status ReadChoice(const Attributes& attrs, std::string_view name, std::span<const std::string_view> names,
                   int64_t* index);

@@ -24,15 +24,15 @@ Status ResolveReduced(const Attributes& attrs, const IntList& axes, int rank, ui
   return Status();
 }
 
-constexpr std::initializer_list<DataType> kNumbers = {DataType::kF32, DataType::kF64, DataType::kI32, DataType::kI64};
-constexpr std::initializer_list<DataType> kOrdered = {DataType::kF32, DataType::kF64, DataType::kI8,  DataType::kI32,
-                                                      DataType::kI64, DataType::kU8,  DataType::kBool};
+constexpr std::initializer_list<DataType> kOrdered = {DataType::kF32, DataType::kF64, DataType::kF16, DataType::kBF16,
+                                                      DataType::kI8,  DataType::kI32, DataType::kI64, DataType::kU8,
+                                                      DataType::kU32, DataType::kU64, DataType::kBool};
 
 bool IsExtremum(ReduceKind kind) { return kind == ReduceKind::kReduceMax || kind == ReduceKind::kReduceMin; }
 
 template <ReduceKind kKind>
 Status InferReduce(InferContext& ctx) {
-  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, IsExtremum(kKind) ? kOrdered : kNumbers));
+  MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, IsExtremum(kKind) ? kOrdered : kWideNumberTypes));
   const SymbolicTensor& x = *ctx.src[0];
   IntList axes;
   MOKA_RETURN_IF_ERROR(ReadInts(ctx, 1, "axes", &axes));
@@ -75,6 +75,17 @@ A Root(A x) {
 }
 
 template <class A>
+A Logarithm(A x) {
+  if constexpr (std::is_integral_v<A>) return ConvertElement<A>(std::log(static_cast<double>(x)));
+  return static_cast<A>(std::log(x));
+}
+template <class A>
+A Exponential(A x) {
+  if constexpr (std::is_integral_v<A>) return ConvertElement<A>(std::exp(static_cast<double>(x)));
+  return static_cast<A>(std::exp(x));
+}
+
+template <class A>
 const Reducer<A>& ReducerOf(ReduceKind kind) {
   static constexpr Reducer<A> kReducers[] = {
 #define MOKA_REDUCE_ROW(name, start, step, end)                                                       \
@@ -101,10 +112,9 @@ A StartOf(ReduceKind kind, DataType type, const Reducer<A>& reducer) {
   return start;
 }
 
-template <class Float>
-Status ReduceReference(const ReferenceCall& reference) {
+template <class Acc>
+void ReduceLoops(const ReduceParams& params, const ReferenceCall& reference) {
   const OpCall& call = reference.call;
-  MOKA_ASSIGN_OR_RETURN(const ReduceParams params, ReduceParams::From(call));
   const TensorDesc& x = call.src[0];
   TensorDesc kept = x, reduced = x;
   int64_t count = 1;
@@ -113,20 +123,37 @@ Status ReduceReference(const ReferenceCall& reference) {
     (is_reduced ? kept : reduced).dims[i] = 1;
     if (is_reduced) count *= x.dims[i];
   }
-  return WithAccumulator<Float>(x.type, [&](auto accumulator) {
-    using Acc = decltype(accumulator);
-    const Reducer<Acc>& reducer = ReducerOf<Acc>(params.kind);
-    const Acc start = StartOf(params.kind, x.type, reducer);
-    ForEachIndex(kept, [&](const Index& at) {
-      const int64_t base = OffsetOf(x, at);
-      Acc result = start;
-      ForEachIndex(reduced, [&](const Index& inner) {
-        result = reducer.step(result, Load<Acc>(x, reference.src[0], base + OffsetOf(x, inner)));
-      });
-      int64_t dst_at = 0;
-      for (size_t i = 0; i < static_cast<size_t>(x.rank); ++i) dst_at += at[i] * params.dst_strides[i];
-      Store<Acc>(call.dst[0], reference.dst[0], dst_at, reducer.end(result, count));
+  const auto fold = [&](ReduceKind kind, int64_t base, Acc less) {
+    const Reducer<Acc>& reducer = ReducerOf<Acc>(kind);
+    Acc result = StartOf(kind, x.type, reducer);
+    ForEachIndex(reduced, [&](const Index& inner) {
+      const Acc element = Load<Acc>(x, reference.src[0], base + OffsetOf(x, inner));
+      result = reducer.step(result, kind == ReduceKind::kReduceLogSumExp ? element - less : element);
     });
+    return reducer.end(result, count);
+  };
+  ForEachIndex(kept, [&](const Index& at) {
+    const int64_t base = OffsetOf(x, at);
+    Acc less{};
+    if (params.kind == ReduceKind::kReduceLogSumExp) {
+      const Acc largest = fold(ReduceKind::kReduceMax, base, Acc{});
+      if (std::isfinite(static_cast<double>(largest))) less = largest;
+    }
+    int64_t dst_at = 0;
+    for (size_t i = 0; i < static_cast<size_t>(x.rank); ++i) dst_at += at[i] * params.dst_strides[i];
+    Store<Acc>(call.dst[0], reference.dst[0], dst_at, fold(params.kind, base, less) + less);
+  });
+}
+
+template <class Float>
+Status ReduceReference(const ReferenceCall& reference) {
+  MOKA_ASSIGN_OR_RETURN(const ReduceParams params, ReduceParams::From(reference.call));
+  return WithAccumulator<Float>(reference.call.src[0].type, [&](auto accumulator) {
+    using Acc = decltype(accumulator);
+    // Sums of exponentials of integers have fractions.
+    using Exact = std::conditional_t<std::is_integral_v<Acc>, double, Acc>;
+    params.kind == ReduceKind::kReduceLogSumExp ? ReduceLoops<Exact>(params, reference)
+                                                : ReduceLoops<Acc>(params, reference);
     return Status();
   });
 }

@@ -9,7 +9,8 @@
 namespace moka {
 
 // name, start, step over (accumulated s, element x), end over (s, number of elements n); A is the accumulator.
-// ops/reduce.cc defines the functions; a NaN stays in Max and Min.
+// ops/reduce.cc defines the functions; a NaN stays in Max and Min. Of ReduceLogSumExp, x is less the largest element,
+// which is added to the end.
 #define MOKA_REDUCE_OPS(X)                                       \
   X(ReduceMean, A(0), WrappingAdd(s, x), Mean(s, n))             \
   X(ReduceSum, A(0), WrappingAdd(s, x), s)                       \
@@ -18,7 +19,9 @@ namespace moka {
   X(ReduceProd, A(1), WrappingMul(s, x), s)                      \
   X(ReduceSumSquare, A(0), WrappingAdd(s, WrappingMul(x, x)), s) \
   X(ReduceL1, A(0), WrappingAdd(s, Absolute(x)), s)              \
-  X(ReduceL2, A(0), WrappingAdd(s, WrappingMul(x, x)), Root(s))
+  X(ReduceL2, A(0), WrappingAdd(s, WrappingMul(x, x)), Root(s))  \
+  X(ReduceLogSum, A(0), WrappingAdd(s, x), Logarithm(s))         \
+  X(ReduceLogSumExp, A(0), s + Exponential(x), Logarithm(s))
 
 enum class ReduceKind : uint8_t {
 #define MOKA_REDUCE_ENUM(name, start, step, end) k##name,

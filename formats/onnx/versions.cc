@@ -9,6 +9,7 @@
 #include "formats/onnx/microsoft.h"
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/types.h"
+#include "formats/onnx/versions_normalization.h"
 #include "formats/onnx/versions_spatial.h"
 #include "ops/scan.h"
 
@@ -67,6 +68,15 @@ Status SplitSizes(Upgrader& up, OnnxNode& node) { return IntsToSource(up, node, 
 Status SplitCount(Upgrader&, OnnxNode& node) {
   const bool has_sizes = node.src.size() > 1 && node.src[1] != kNoValue;
   if (!has_sizes) node.attrs.Set("num_outputs", static_cast<int64_t>(node.dst.size()));
+  return Status();
+}
+
+Status TopKCount(Upgrader& up, OnnxNode& node) {
+  if (!node.attrs.Has("k")) return InvalidModel("attribute 'k' is missing");
+  MOKA_ASSIGN_OR_RETURN(const int64_t k, node.attrs.Int("k", 0));
+  MOKA_ASSIGN_OR_RETURN(const ValueId id, up.AddInts(node, "k", {k}));
+  SetSource(node, 1, id);
+  node.attrs.Erase("k");
   return Status();
 }
 
@@ -159,38 +169,6 @@ Status RecurrentSequence(Upgrader&, OnnxNode& node) {
   return Status();
 }
 
-// ---- Training -----------------------------------------------------------------------------------------------------
-
-Status DropResults(Upgrader& up, OnnxNode& node, const char* why) {
-  for (size_t i = 1; i < node.dst.size(); ++i) {
-    if (up.IsUsed(node.dst[i])) return Unsupported("result ", i, " is used, which exists ", why);
-  }
-  if (node.dst.size() > 1) node.dst.resize(1);
-  return Status();
-}
-
-Status BatchNormalizationInference(Upgrader& up, OnnxNode& node) {
-  MOKA_ASSIGN_OR_RETURN(const int64_t spatial, node.attrs.Int("spatial", 1));
-  if (spatial == 0) return Unsupported("attribute 'spatial': 0, statistics per element");
-  node.attrs.Erase("spatial");
-  node.attrs.Erase("is_test");
-  return DropResults(up, node, "in training only");
-}
-
-Status DropoutIdentity(Upgrader& up, OnnxNode& node) {
-  if (node.src.size() > 2 && node.src[2] != kNoValue) {
-    const HostTensor* training = up.scope().graph().value(node.src[2]).constant.get();
-    const bool off = training != nullptr && training->desc.type == DataType::kBool &&
-                     training->desc.NumElements() == 1 && *static_cast<const uint8_t*>(training->data) == 0;
-    if (!off) return Unsupported("input 'training_mode' is not the constant false");
-  }
-  MOKA_RETURN_IF_ERROR(DropResults(up, node, "for training"));
-  node.op = "Identity";
-  node.attrs = {};
-  if (node.src.size() > 1) node.src.resize(1);
-  return Status();
-}
-
 // ---- The table ----------------------------------------------------------------------------------------------------
 
 // Applies to nodes of operator `op` in opsets below `until`. The rows of one operator apply in their order.
@@ -222,12 +200,14 @@ constexpr Row kRows[] = {
     {"Concat", 4, ConcatAxis},
     {"DFT", 20, TransformAxis},
     {"Div", 7, BroadcastAxis},
+    {"Dropout", 12, DropoutAttributes},
     {"Dropout", kAlways, DropoutIdentity},
     {"Equal", 7, BroadcastAxis},
     {"GRU", 7, RecurrentSequence},
     {"GlobalLpPool", 2, PoolPower},
     {"Greater", 7, BroadcastAxis},
     {"GridSample", 20, GridSampleNames},
+    {"GroupNormalization", 21, GroupNormalizationScale},
     {"Hardmax", 13, SoftmaxMatrix},
     {"LSTM", 7, RecurrentSequence},
     {"Less", 7, BroadcastAxis},
@@ -262,6 +242,7 @@ constexpr Row kRows[] = {
     {"Squeeze", 13, AxesToSource},
     {"Sub", 7, BroadcastAxis},
     {"Tile", 6, TileRepeats},
+    {"TopK", 10, TopKCount},
     {"Unsqueeze", 13, AxesToSource},
     {"Upsample", kAlways, UpsampleResize},
     {"Xor", 7, BroadcastAxis},

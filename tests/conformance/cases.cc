@@ -26,6 +26,11 @@ OpCase MayFallBack(OpCase op_case) {
   return op_case;
 }
 
+OpCase CpuOnly(OpCase op_case) {
+  op_case.own_on_gpu = false;
+  return op_case;
+}
+
 MicroProgram ReluProgram() {
   return OfProgram([](MicroBuilder& b) { return b.Emit(MicroOp::kMax, MicroRegister(0), b.Constant(0)); });
 }
@@ -49,9 +54,18 @@ MicroProgram ScaleShiftProgram() {
 }
 
 std::vector<CaseFamily> CaseFamilies() {
-  return {{"Conv", ConvCases},       {"Pool", PoolCases},   {"Product", ProductCases},
-          {"Row", RowCases},         {"Move", MoveCases},   {"Elementwise", ElementwiseCases},
-          {"Spatial", SpatialCases}, {"Index", IndexCases}, {"Lane", LaneCases},
+  return {{"Conv", ConvCases},
+          {"Pool", PoolCases},
+          {"Product", ProductCases},
+          {"Row", RowCases},
+          {"Norm", NormCases},
+          {"Search", SearchCases},
+          {"Attention", AttentionCases},
+          {"Move", MoveCases},
+          {"Elementwise", ElementwiseCases},
+          {"Spatial", SpatialCases},
+          {"Index", IndexCases},
+          {"Lane", LaneCases},
           {"Recurrent", RecurrentCases}};
 }
 

@@ -13,8 +13,11 @@ inline constexpr int64_t kLengths[] = {0, 1, 15, 16, 17, 33};
 
 std::vector<OpCase> ConvCases();
 std::vector<OpCase> PoolCases();
-std::vector<OpCase> ProductCases();      // Gemm, MatMul
-std::vector<OpCase> RowCases();          // BatchNormalization, Softmax, reductions
+std::vector<OpCase> ProductCases();  // Gemm, MatMul
+std::vector<OpCase> RowCases();      // BatchNormalization, Softmax, reductions
+std::vector<OpCase> NormCases();     // normalizations, logarithmic reductions
+std::vector<OpCase> SearchCases();   // ArgMax, TopK, running sums
+std::vector<OpCase> AttentionCases();
 std::vector<OpCase> MoveCases();         // everything that moves elements
 std::vector<OpCase> LaneCases();         // elementwise operators on other types than f32, comparisons, Where, Cast
 std::vector<OpCase> RecurrentCases();
@@ -35,6 +38,8 @@ OpCase WithEpilogue(OpCase op_case, const std::string& suffix, MicroProgram prog
                     std::vector<CaseOperand> sources = {});
 // For cases that no device needs a kernel of its own for.
 OpCase MayFallBack(OpCase op_case);
+// For those that GPUs need none for.
+OpCase CpuOnly(OpCase op_case);
 
 // Epilogues: relu, clip to [0, 6], silu, add of source 0 then relu, multiplication by source 0, plus source 1.
 MicroProgram ReluProgram();

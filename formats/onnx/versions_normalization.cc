@@ -1,0 +1,79 @@
+#include "formats/onnx/versions_normalization.h"
+
+#include <utility>
+
+#include "formats/onnx/types.h"
+
+namespace moka::onnx {
+namespace {
+
+Status DropResults(Upgrader& up, OnnxNode& node, const char* why) {
+  for (size_t i = 1; i < node.dst.size(); ++i) {
+    if (up.IsUsed(node.dst[i])) return Unsupported("result ", i, " is used, which exists ", why);
+  }
+  if (node.dst.size() > 1) node.dst.resize(1);
+  return Status();
+}
+
+// Statistics per element, which BatchNormalization had before opset 9: (x - mean) * (scale / sqrt(var + epsilon)) + B.
+Status BatchNormalizationPerElement(Upgrader& up, OnnxNode& node) {
+  if (node.src.size() != 5) return InvalidModel("inputs: ", node.src.size(), ", expected 5");
+  MOKA_ASSIGN_OR_RETURN(const float epsilon, node.attrs.Float("epsilon", 1e-5f));
+  MOKA_ASSIGN_OR_RETURN(const ValueId small, up.AddScalar(node, "epsilon", up.TypeOf(node.src[0]), epsilon));
+  const ValueId deviation = up.EmitBefore(node, "Sqrt", {up.EmitBefore(node, "Add", {node.src[4], small})});
+  const ValueId factor = up.EmitBefore(node, "Div", {node.src[1], deviation});
+  const ValueId centered = up.EmitBefore(node, "Sub", {node.src[0], node.src[3]});
+  node.src = {up.EmitBefore(node, "Mul", {centered, factor}), node.src[2]};
+  node.op = "Add";
+  node.attrs = {};
+  return Status();
+}
+
+}  // namespace
+
+// Scale and bias were those of groups, not of channels.
+Status GroupNormalizationScale(Upgrader&, OnnxNode& node) {
+  node.attrs.Set("scale_per_group", int64_t{1});
+  return Status();
+}
+
+Status BatchNormalizationInference(Upgrader& up, OnnxNode& node) {
+  MOKA_RETURN_IF_ERROR(DropResults(up, node, "in training only"));
+  MOKA_ASSIGN_OR_RETURN(const int64_t spatial, node.attrs.Int("spatial", 1));
+  if (spatial == 0) return BatchNormalizationPerElement(up, node);
+  node.attrs.Erase("spatial");
+  node.attrs.Erase("is_test");
+  return Status();
+}
+
+// Before opset 12 training was a matter of the whole graph, and the mask had the type of the data before opset 10.
+Status DropoutAttributes(Upgrader& up, OnnxNode& node) {
+  node.attrs = {};
+  if (node.src.size() > 1) node.src.resize(1);
+  if (up.opset() >= 10 || node.dst.size() < 2 || !up.IsUsed(node.dst[1])) return Status();
+  const int64_t type = ToOnnx(up.TypeOf(node.src[0]));
+  const ValueId result = node.dst[1];
+  node.dst[1] = up.scope().Fresh(node.name + ".mask");
+  Attributes cast;
+  cast.Set("to", type);
+  up.EmitAfter(node, "Cast", {node.dst[1]}, result, std::move(cast));
+  return Status();
+}
+
+// Without training and mask nothing is left.
+Status DropoutIdentity(Upgrader& up, OnnxNode& node) {
+  if (node.src.size() > 2 && node.src[2] != kNoValue) {
+    const HostTensor* training = up.scope().graph().value(node.src[2]).constant.get();
+    const bool off = training != nullptr && training->desc.type == DataType::kBool &&
+                     training->desc.NumElements() == 1 && *static_cast<const uint8_t*>(training->data) == 0;
+    if (!off) return Status();
+  }
+  if (node.dst.size() > 1 && node.dst[1] != kNoValue && up.IsUsed(node.dst[1])) return Status();
+  node.op = "Identity";
+  node.attrs = {};
+  if (node.src.size() > 1) node.src.resize(1);
+  if (node.dst.size() > 1) node.dst.resize(1);
+  return Status();
+}
+
+}  // namespace moka::onnx
