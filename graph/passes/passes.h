@@ -16,6 +16,9 @@ Status RemoveDeadNodes(Graph& graph);             // nodes that no output needs
 Status RemoveNoOps(Graph& graph);                 // Identity, Reshape to the same shape, Cast to the same type ...
 Status MergeCommonNodes(Graph& graph);            // equal operators on equal operands
 Status MergeTransposes(Graph& graph);             // Transpose of Transpose
+Status LowerEinsum(Graph& graph);                 // Einsum of two operands becomes Transpose and MatMul
+Status FuseNormalization(Graph& graph);           // the composition of LayerNormalization or RMSNormalization
+Status FuseAttention(Graph& graph);               // MatMul, Softmax, MatMul
 Status FoldPadIntoConv(Graph& graph);             // zero padding before Conv
 Status FoldAffineIntoConv(Graph& graph);          // BatchNormalization, Add, Mul ... by channel: into weights and bias
 Status LowerElementwise(Graph& graph);            // f32 elementwise operators become moka.Elementwise

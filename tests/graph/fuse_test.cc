@@ -1,0 +1,142 @@
+// Compositions that become one operator, and those that must not.
+#include <gtest/gtest.h>
+
+#include "tests/graph/check_passes.h"
+
+namespace moka {
+namespace {
+
+NamedAttributes Keep() { return {{"keepdims", int64_t{1}}}; }
+
+struct Shapes {
+  std::vector<Dim> x = {Dim(2), Dim(3), Dim(8)};
+  std::vector<int64_t> axes = {-1};
+  Shape scale = {8};
+};
+
+enum Variant { kPlain, kPow, kReciprocal, kNotSquared, kOtherMean, kDropsDims, kNoBias };
+
+// The composition of LayerNormalization, or something that only looks like it.
+Graph Composition(const Shapes& shapes, Variant variant, bool centered = true) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", shapes.x), axes = b.Ints(shapes.axes);
+  const ValueId other = variant == kOtherMean ? b.Node("Relu", {x}) : x;
+  const ValueId d = centered ? b.Node("Sub", {x, b.Node("ReduceMean", {other, axes}, Keep())}) : x;
+  const ValueId squares = variant == kPow          ? b.Node("Pow", {d, b.Scalar(2)})
+                          : variant == kNotSquared ? b.Node("Mul", {d, b.Node("Relu", {d})})
+                                                   : b.Node("Mul", {d, d});
+  ValueId variance = b.Node("ReduceMean", {squares, axes}, {{"keepdims", int64_t{variant == kDropsDims ? 0 : 1}}});
+  if (variant == kDropsDims) variance = b.Node("Unsqueeze", {variance, b.Ints({-1})});
+  const ValueId deviation = b.Node("Sqrt", {b.Node("Add", {variance, b.Scalar(1)})});
+  const ValueId normal =
+      variant == kReciprocal ? b.Node("Mul", {b.Node("Reciprocal", {deviation}), d}) : b.Node("Div", {d, deviation});
+  const ValueId scaled = b.Node("Mul", {b.Weights(shapes.scale), normal});
+  return b.Finish({variant == kNoBias ? scaled : b.Node("Add", {scaled, b.Weights(shapes.scale)})});
+}
+
+TEST(FuseNormalization, FindsWhatExportersWrite) {
+  for (const Variant variant : {kPlain, kPow, kReciprocal, kNoBias}) {
+    const Graph graph = Optimized(Composition({}, variant));
+    EXPECT_EQ(CountOps(graph, "LayerNormalization"), 1) << variant;
+    EXPECT_EQ(graph.nodes.size(), 1u) << variant;
+  }
+  Shapes two;
+  two.axes = {1, 2};
+  two.scale = {3, 8};
+  EXPECT_EQ(CountOps(Optimized(Composition(two, kPlain)), "LayerNormalization"), 1);
+}
+
+TEST(FuseNormalization, FindsRootMeanSquares) {
+  const Graph graph = Optimized(Composition({}, kNoBias, false));
+  EXPECT_EQ(CountOps(graph, "RMSNormalization"), 1);
+  EXPECT_EQ(graph.nodes.size(), 1u);
+}
+
+TEST(FuseNormalization, KeepsSymbolicDims) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {b.Symbol("n"), Dim(8)}), axes = b.Ints({1});
+  const ValueId d = b.Node("Sub", {x, b.Node("ReduceMean", {x, axes}, Keep())});
+  const ValueId variance = b.Node("ReduceMean", {b.Node("Mul", {d, d}), axes}, Keep());
+  const ValueId normal = b.Node("Div", {d, b.Node("Sqrt", {b.Node("Add", {variance, b.Scalar(1)})})});
+  const Graph graph = Optimized(b.Finish({b.Node("Mul", {normal, b.Weights({8})})}));
+  EXPECT_EQ(CountOps(graph, "LayerNormalization"), 1);
+}
+
+TEST(FuseNormalization, LeavesWhatOnlyLooksLikeIt) {
+  for (const Variant variant : {kNotSquared, kOtherMean, kDropsDims}) {
+    const Graph graph = Optimized(Composition({}, variant));
+    EXPECT_EQ(CountOps(graph, "LayerNormalization"), 0) << variant;
+  }
+  Shapes inner;
+  inner.axes = {1};
+  EXPECT_EQ(CountOps(Optimized(Composition(inner, kPlain)), "LayerNormalization"), 0);
+  Shapes enlarges;
+  enlarges.x = {Dim(1), Dim(1), Dim(8)};
+  enlarges.scale = {3, 8};
+  EXPECT_EQ(CountOps(Optimized(Composition(enlarges, kPlain)), "LayerNormalization"), 0);
+}
+
+enum Scaling { kNone, kMul, kDiv };
+enum Mask { kNoMask, kFull, kOneKey };
+
+Graph AttentionOf(Scaling scaling, Mask mask, bool transposed, int64_t softmax_axis = -1, int64_t kv_heads = 2,
+                  bool scores_are_read = false) {
+  GraphBuilder b;
+  const Dim n = b.Symbol("n");
+  const ValueId q = b.Input("q", {n, 2, 5, 8}), v = b.Input("v", {n, kv_heads, 7, 6});
+  ValueId k = kNoValue;
+  if (transposed) {
+    const ValueId tokens = b.Input("k", {n, 7, kv_heads, 8});  // as a projection gives them
+    k = b.Node("Transpose", {tokens}, {{"perm", std::vector<int64_t>{0, 2, 3, 1}}});
+  } else {
+    k = b.Input("k", {n, kv_heads, 8, 7});
+  }
+  ValueId scores = b.Node("MatMul", {q, k});
+  if (scaling == kMul) scores = b.Node("Mul", {b.Scalar(0.25f), scores});
+  if (scaling == kDiv) scores = b.Node("Div", {scores, b.Scalar(4)});
+  if (mask != kNoMask) scores = b.Node("Add", {scores, b.Weights({1, 5, mask == kFull ? 7 : 1})});
+  const ValueId weights = b.Node("Softmax", {scores}, {{"axis", softmax_axis}});
+  std::vector<ValueId> outputs = {b.Node("MatMul", {weights, v})};
+  if (scores_are_read) outputs.push_back(weights);
+  return b.Finish(outputs);
+}
+
+TEST(FuseAttention, FindsScaledMaskedAndTransposed) {
+  for (const Scaling scaling : {kNone, kMul, kDiv}) {
+    for (const Mask mask : {kNoMask, kFull}) {
+      for (const bool transposed : {false, true}) {
+        const Graph graph = Optimized(AttentionOf(scaling, mask, transposed));
+        EXPECT_EQ(CountOps(graph, "Attention"), 1);
+        EXPECT_EQ(CountOps(graph, "MatMul"), 0);
+        EXPECT_EQ(CountOps(graph, "Transpose"), 1);
+      }
+    }
+  }
+}
+
+TEST(FuseAttention, LeavesWhatOnlyLooksLikeIt) {
+  EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, 2)), "Attention"), 0);            // another axis
+  EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, -1, 1)), "Attention"), 0);        // broadcast heads
+  EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, -1, 2, true)), "Attention"), 0);  // weights are read
+  EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kOneKey, false)), "Attention"), 0);               // mask repeats keys
+}
+
+Graph EinsumOf(const char* equation, std::vector<Dim> a, std::vector<Dim> c) {
+  GraphBuilder b;
+  const ValueId x = b.Input("a", std::move(a)), y = b.Input("b", std::move(c));
+  return b.Finish({b.Node("Einsum", {x, y}, {{"equation", std::string(equation)}})});
+}
+
+TEST(LowerEinsum, ProductsOfMatricesBecomeMatMul) {
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("ij,jk->ik", {2, 3}, {3, 4})), "MatMul"), 1);
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("bhid,bhjd->bhij", {2, 2, 3, 4}, {2, 2, 5, 4})), "MatMul"), 1);
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("ki,kj->ji", {3, 2}, {3, 4})), "MatMul"), 1);
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("...ij,...kj->...ik", {2, 3, 4}, {2, 5, 4})), "MatMul"), 1);
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("bijd,bjd->bij", {2, 3, 4, 5}, {2, 4, 5})), "MatMul"), 0);  // no columns
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("ii,ij->ij", {3, 3}, {3, 4})), "MatMul"), 0);
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("...ij,...jk->...ik", {1, 3, 4}, {2, 4, 5})), "MatMul"), 0);  // repeats
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("abij,jk->abik", {2, 2, 3, 4}, {4, 5})), "MatMul"), 0);       // three of rows
+}
+
+}  // namespace
+}  // namespace moka
