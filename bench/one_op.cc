@@ -36,15 +36,28 @@ Status OneOp::Prepare(const OneOpSpec& spec) {
   step.call.name = spec.op;
   step.call.program = spec.program_begin >= 0 ? &spec.program : nullptr;
   step.call.program_begin = spec.program_begin >= 0 ? spec.program_begin : 0;
-  step.call.src = spec.src;
+  std::vector<TensorDesc> sources = spec.src;
+  for (const auto& [source, values] : spec.constant_ints) {
+    if (sources.size() <= source) sources.resize(source + 1);
+    sources[source] = MakeDense(DataType::kI64, {static_cast<int64_t>(values.size())});
+  }
+  step.call.src = sources;
   step.call.dst = {&spec.dst, 1};
-  std::vector<HostTensor> constants(spec.src.size());
-  std::vector<const HostTensor*> pointers(spec.src.size());
+  std::vector<HostTensor> constants(sources.size());
+  std::vector<const HostTensor*> pointers(sources.size());
+  for (const auto& [source, values] : spec.constant_ints) {
+    constants[source] = {sources[source], values.data(), nullptr};
+    pointers[source] = &constants[source];
+  }
   for (size_t i = 0; i < spec.src.size(); ++i) {
     MOKA_ASSIGN_OR_RETURN(Operand operand, Allocate(spec.src[i]));
     step.src.push_back(operand);
     constants[i] = {spec.src[i], buffers_.back()->host(), nullptr};
     pointers[i] = i < spec.constant.size() && spec.constant[i] ? &constants[i] : nullptr;
+  }
+  for (size_t i = spec.src.size(); i < sources.size(); ++i) {
+    MOKA_ASSIGN_OR_RETURN(Operand operand, Allocate(sources[i]));
+    step.src.push_back(operand);
   }
   step.call.constants = pointers;
   const Offer offer = device_.Choose(step.call, {});

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ops/device.h"
@@ -15,6 +16,8 @@ struct OneOpSpec {
   Attributes attrs;
   std::vector<TensorDesc> src;  // filled with small random numbers
   std::vector<bool> constant;   // shorter: false
+  // Sources behind those of `src` that are constant lists of i64: {source, elements} (axes).
+  std::vector<std::pair<size_t, std::vector<int64_t>>> constant_ints;
   TensorDesc dst;
   MicroProgram program;
   int program_begin = -1;  // -1: none
