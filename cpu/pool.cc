@@ -1,11 +1,12 @@
-// MaxPool and AveragePool. Channels-last: each result is a fold of whole pixels. Row-major: the rows of a window are
-// folded into one padded row in scratch, along which the window then slides.
+// MaxPool, AveragePool and LpPool. Channels-last: each result is a fold of whole pixels. Row-major: the rows of a
+// window are folded into one padded row in scratch, along which the window then slides.
 #include "ops/pool.h"
 
 #include <algorithm>
 
 #include "cpu/kernel.h"
 #include "cpu/pool_window.h"
+#include "cpu/row.h"
 #include "cpu/vector.h"
 
 namespace moka::cpu {
@@ -15,6 +16,8 @@ constexpr int64_t kUnitLoads = 32768;
 constexpr int64_t kChannelStep = 64;  // channels of a task are a multiple of it
 
 struct PoolLaunch : PoolWindow {
+  Fold fold;
+  int32_t root;          // of the fold
   int64_t channel_part;  // of a task, where channels are contiguous
   int64_t row_floats;    // of the scratch row
 };
@@ -24,6 +27,10 @@ Status FillLaunch(const OpCall& call, PoolLaunch* launch) {
   if (call.dst.size() > 1 && call.dst[1].present()) return Unsupported("dst 1: Indices");
   MOKA_ASSIGN_OR_RETURN(const PoolParams params, PoolParams::From(call));
   launch->Fill(call, params);
+  if (params.power > 2) return Unsupported("attribute 'p' is ", params.power);
+  static constexpr Fold kNorms[] = {Fold::kSum, Fold::kSumAbsolute, Fold::kSumSquares};
+  launch->fold = params.max ? Fold::kMax : kNorms[params.power];
+  launch->root = params.power == 2 ? 1 : 0;
   return Status();
 }
 
@@ -44,7 +51,8 @@ Status ChoosePixels(const Kernel&, const OpCall& call, Choice* choice) {
   if (launch.channels != 1 && (launch.src_channel != 1 || launch.dst_channel != 1)) {
     return Unsupported("the stride of C is ", launch.src_channel, " in src 0 and ", launch.dst_channel, " in dst 0");
   }
-  if (launch.channels == 1 && launch.src_step[2] == 1 && launch.dst_step[2] == 1) {
+  const bool has_rows = launch.fold == Fold::kMax || launch.fold == Fold::kSum;
+  if (has_rows && launch.channels == 1 && launch.src_step[2] == 1 && launch.dst_step[2] == 1) {
     return Unsupported("one channel: rows are longer");
   }
   const int64_t loads = launch.kernel[0] * launch.kernel[1] * launch.kernel[2] * launch.output[2];
@@ -58,7 +66,7 @@ Status ChoosePixels(const Kernel&, const OpCall& call, Choice* choice) {
 
 void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
   const auto& launch = args.Launch<PoolLaunch>();
-  const auto fold = args.simd->vector->fold_columns[static_cast<size_t>(launch.max != 0 ? Fold::kMax : Fold::kSum)];
+  const auto fold = args.simd->vector->fold_columns[static_cast<size_t>(launch.fold)];
   const int64_t parts = CeilDiv(launch.channels, launch.channel_part);
   const int64_t last = std::min(end * launch.tasks_per_unit, launch.tasks);
   for (int64_t task = begin * launch.tasks_per_unit; task < last; ++task) {
@@ -77,8 +85,9 @@ void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
       const Reach r2 = launch.ReachOf(2, o2);
       taps.count[2] = r2.count;
       const int64_t counted = r0.counted * r1.counted * r2.counted;
-      const float scale = launch.max != 0 || counted == 0 ? 1.0f : 1.0f / static_cast<float>(counted);
+      const float scale = launch.fold != Fold::kSum || counted == 0 ? 1.0f : 1.0f / static_cast<float>(counted);
       fold(src + r2.first * launch.src_step[2], taps, scale, dst, cols);
+      if (launch.root != 0) args.simd->row->square_roots(dst, cols);
     }
   }
 }
@@ -87,6 +96,7 @@ void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
 Status ChooseRows(const Kernel&, const OpCall& call, Choice* choice) {
   PoolLaunch launch{};
   MOKA_RETURN_IF_ERROR(FillLaunch(call, &launch));
+  if (launch.fold != Fold::kMax && launch.fold != Fold::kSum) return Unsupported("a norm of rows");
   if ((launch.input[2] != 1 && launch.src_step[2] != 1) || (launch.output[2] != 1 && launch.dst_step[2] != 1)) {
     return Unsupported("the stride of the last dimension is ", launch.src_step[2], " in src 0 and ", launch.dst_step[2],
                        " in dst 0");
@@ -140,10 +150,9 @@ void RunRows(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
 
 std::span<const KernelRow> PoolRows() {
   static constexpr KernelRow kRows[] = {
-      {"MaxPool", "pool_pixels", &ChoosePixels, &RunPixels},
-      {"MaxPool", "pool_rows", &ChooseRows, &RunRows},
-      {"AveragePool", "pool_pixels", &ChoosePixels, &RunPixels},
-      {"AveragePool", "pool_rows", &ChooseRows, &RunRows},
+      {"MaxPool", "pool_pixels", &ChoosePixels, &RunPixels},     {"MaxPool", "pool_rows", &ChooseRows, &RunRows},
+      {"AveragePool", "pool_pixels", &ChoosePixels, &RunPixels}, {"AveragePool", "pool_rows", &ChooseRows, &RunRows},
+      {"LpPool", "pool_pixels", &ChoosePixels, &RunPixels},
   };
   return kRows;
 }
