@@ -122,7 +122,8 @@ TEST(Passes, ConvTransposeTakesBatchNormAndRelu) {
     const Graph graph = Optimized(b.Finish({b.Node("Relu", {b.BatchNorm(y, 3 * group)})}));
     EXPECT_EQ(CountOps(graph, "BatchNormalization") + CountOps(graph, "Elementwise"), 0);
     for (const Node& node : graph.nodes) {
-      if (node.op->name == std::string("ConvTranspose")) EXPECT_EQ(node.program.num_ops, 1);
+      if (node.op->name != std::string("ConvTranspose")) continue;
+      EXPECT_EQ(node.program.num_ops, 1);
     }
   }
 }
