@@ -256,7 +256,7 @@ TEST(Session, MemoryLimitIsKept) {
 
 TEST(Session, StrictNamesWhatFallsBack) {
   ModelBuilder model;
-  model.AddInput("x", {2, 2});
+  model.AddInput("x", {"n", "n"});
   model.AddNode("Det", {"x"}, {"y"}, {}, "determinant");
   model.AddOutput("y");
   const std::string bytes = model.Serialize();
