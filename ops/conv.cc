@@ -25,40 +25,23 @@ const int64_t* KernelOf(const SymbolicTensor& weights, std::array<int64_t, kMaxS
   return kernel->data();
 }
 
-Status CheckChannels(InferContext& ctx, int64_t group) {
+Status CheckChannels(InferContext& ctx, size_t weights, int64_t group) {
   const SymbolicTensor& x = *ctx.src[0];
-  const SymbolicTensor& w = *ctx.src[1];
+  const SymbolicTensor& w = *ctx.src[weights];
   if (w.dims[0].is_constant() && w.dims[0].constant() % group != 0) {
-    return InvalidModel("src 1: ", w.dims[0].constant(), " output channels do not divide into group = ", group);
+    return InvalidModel("src ", weights, ": ", w.dims[0].constant(),
+                        " output channels do not divide into group = ", group);
   }
-  return RequireEqual(ctx, x.dims[1], w.dims[1] * Dim(group), "channels of src 0 and group * dimension 1 of src 1");
+  return RequireEqual(ctx, x.dims[1], w.dims[1] * Dim(group),
+                      StrCat("channels of src 0 and group * dimension 1 of src ", weights));
 }
 
 Status InferConv(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kFloatTypes));
   MOKA_RETURN_IF_ERROR(CheckSameType(ctx, 1, 0));
-  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 3));
-  const SymbolicTensor& x = *ctx.src[0];
-  const SymbolicTensor& w = *ctx.src[1];
-  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 1, x.rank(), x.rank()));
-  int64_t group = 1;
-  MOKA_RETURN_IF_ERROR(ReadGroup(*ctx.attrs, &group));
-  MOKA_RETURN_IF_ERROR(CheckChannels(ctx, group));
-  if (ctx.has_src(2)) {
-    MOKA_RETURN_IF_ERROR(CheckSameType(ctx, 2, 0));
-    MOKA_RETURN_IF_ERROR(CheckRank(ctx, 2, 1, 1));
-    MOKA_RETURN_IF_ERROR(RequireEqual(ctx, ctx.src[2]->dims[0], w.dims[0], "elements of src 2 (bias)"));
-  }
-  std::array<int64_t, kMaxSpatial> kernel{};
-  WindowAttributes window;
-  MOKA_RETURN_IF_ERROR(WindowAttributes::Read(*ctx.attrs, x.rank() - 2, KernelOf(w, &kernel), &window));
-  SymbolicTensor& y = ctx.dst[0];
-  y.type = x.type;
-  y.dims = {x.dims[0], w.dims[0]};
-  for (int i = 0; i < window.window.rank; ++i) {
-    MOKA_ASSIGN_OR_RETURN(Dim dim, window.OutputDim(x.dims[static_cast<size_t>(i + 2)], i));
-    y.dims.push_back(std::move(dim));
-  }
+  if (ctx.has_src(2)) MOKA_RETURN_IF_ERROR(CheckSameType(ctx, 2, 0));
+  MOKA_ASSIGN_OR_RETURN(ctx.dst[0].dims, InferConvDims(ctx, 1, 2));
+  ctx.dst[0].type = ctx.src[0]->type;
   return Status();
 }
 
@@ -145,11 +128,35 @@ Cost ConvCost(const OpCall& call) {
 
 }  // namespace
 
-Result<ConvParams> ConvParams::From(const OpCall& call) {
+Result<std::vector<Dim>> InferConvDims(InferContext& ctx, size_t weights, size_t bias) {
+  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 3));
+  const SymbolicTensor& x = *ctx.src[0];
+  const SymbolicTensor& w = *ctx.src[weights];
+  MOKA_RETURN_IF_ERROR(CheckRank(ctx, weights, x.rank(), x.rank()));
+  int64_t group = 1;
+  MOKA_RETURN_IF_ERROR(ReadGroup(*ctx.attrs, &group));
+  MOKA_RETURN_IF_ERROR(CheckChannels(ctx, weights, group));
+  if (ctx.has_src(bias)) {
+    MOKA_RETURN_IF_ERROR(CheckRank(ctx, bias, 1, 1));
+    MOKA_RETURN_IF_ERROR(
+        RequireEqual(ctx, ctx.src[bias]->dims[0], w.dims[0], StrCat("elements of src ", bias, " (bias)")));
+  }
+  std::array<int64_t, kMaxSpatial> kernel{};
+  WindowAttributes window;
+  MOKA_RETURN_IF_ERROR(WindowAttributes::Read(*ctx.attrs, x.rank() - 2, KernelOf(w, &kernel), &window));
+  std::vector<Dim> dims = {x.dims[0], w.dims[0]};
+  for (int i = 0; i < window.window.rank; ++i) {
+    MOKA_ASSIGN_OR_RETURN(Dim dim, window.OutputDim(x.dims[static_cast<size_t>(i + 2)], i));
+    dims.push_back(std::move(dim));
+  }
+  return dims;
+}
+
+Result<ConvParams> ConvParams::From(const OpCall& call, size_t weights) {
   ConvParams params;
   WindowAttributes attributes;
   MOKA_RETURN_IF_ERROR(
-      WindowAttributes::Read(*call.attrs, call.src[0].rank - 2, call.src[1].dims.data() + 2, &attributes));
+      WindowAttributes::Read(*call.attrs, call.src[0].rank - 2, call.src[weights].dims.data() + 2, &attributes));
   MOKA_RETURN_IF_ERROR(attributes.Resolve(call.src[0].dims.data() + 2, &params));
   MOKA_RETURN_IF_ERROR(ReadGroup(*call.attrs, &params.group));
   return params;

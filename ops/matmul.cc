@@ -14,19 +14,8 @@ namespace {
 Status InferMatMul(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kWideNumberTypes));
   MOKA_RETURN_IF_ERROR(CheckSameType(ctx, 1, 0));
-  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 1));
-  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 1, 1));
-  const std::vector<Dim>&a = ctx.src[0]->dims, &b = ctx.src[1]->dims;
-  const bool row = a.size() == 1, column = b.size() == 1;
-  MOKA_RETURN_IF_ERROR(
-      RequireEqual(ctx, a.back(), column ? b.back() : b[b.size() - 2], "columns of src 0 and rows of src 1"));
-  const std::span<const Dim> a_batch(a.data(), row ? 0 : a.size() - 2);
-  const std::span<const Dim> b_batch(b.data(), column ? 0 : b.size() - 2);
-  MOKA_ASSIGN_OR_RETURN(std::vector<Dim> dims, BroadcastDims(ctx, a_batch, b_batch));
-  if (!row) dims.push_back(a[a.size() - 2]);
-  if (!column) dims.push_back(b.back());
+  MOKA_ASSIGN_OR_RETURN(ctx.dst[0].dims, InferMatMulDims(ctx, 1));
   ctx.dst[0].type = ctx.src[0]->type;
-  ctx.dst[0].dims = std::move(dims);
   return Status();
 }
 
@@ -81,14 +70,29 @@ int64_t BatchStride(const TensorDesc& desc, int operand_rank, int rank, int i) {
 
 }  // namespace
 
+Result<std::vector<Dim>> InferMatMulDims(InferContext& ctx, size_t b_index) {
+  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 1));
+  MOKA_RETURN_IF_ERROR(CheckRank(ctx, b_index, 1));
+  const std::vector<Dim>&a = ctx.src[0]->dims, &b = ctx.src[b_index]->dims;
+  const bool row = a.size() == 1, column = b.size() == 1;
+  MOKA_RETURN_IF_ERROR(RequireEqual(ctx, a.back(), column ? b.back() : b[b.size() - 2],
+                                    StrCat("columns of src 0 and rows of src ", b_index)));
+  const std::span<const Dim> a_batch(a.data(), row ? 0 : a.size() - 2);
+  const std::span<const Dim> b_batch(b.data(), column ? 0 : b.size() - 2);
+  MOKA_ASSIGN_OR_RETURN(std::vector<Dim> dims, BroadcastDims(ctx, a_batch, b_batch));
+  if (!row) dims.push_back(a[a.size() - 2]);
+  if (!column) dims.push_back(b.back());
+  return dims;
+}
+
 int64_t MatMulParams::Batches() const {
   int64_t batches = 1;
   for (int i = 0; i < batch_rank; ++i) batches *= batch[static_cast<size_t>(i)];
   return batches;
 }
 
-Result<MatMulParams> MatMulParams::From(const OpCall& call) {
-  const TensorDesc &a = call.src[0], &b = call.src[1], &dst = call.dst[0];
+Result<MatMulParams> MatMulParams::From(const OpCall& call, size_t b_index) {
+  const TensorDesc &a = call.src[0], &b = call.src[b_index], &dst = call.dst[0];
   MatMulParams p;
   const bool row = a.rank == 1, column = b.rank == 1;
   const size_t a_last = static_cast<size_t>(a.rank - 1), b_last = static_cast<size_t>(b.rank - 1);

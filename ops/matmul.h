@@ -4,6 +4,7 @@
 #define MOKA_OPS_MATMUL_H_
 
 #include <array>
+#include <vector>
 
 #include "ops/op.h"
 
@@ -16,8 +17,12 @@ struct MatMulParams {
   std::array<int64_t, kMaxRank> batch{}, a_batch{}, b_batch{}, dst_batch{};  // sizes; strides, 0 where broadcast
 
   int64_t Batches() const;
-  static Result<MatMulParams> From(const OpCall& call);
+  // `b`: the source that is the right matrix.
+  static Result<MatMulParams> From(const OpCall& call, size_t b = 1);
 };
+
+// Dims of the product of src 0 and src[b]; ranks and sizes are checked, types are not.
+Result<std::vector<Dim>> InferMatMulDims(InferContext& ctx, size_t b);
 
 }  // namespace moka
 

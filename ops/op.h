@@ -142,6 +142,7 @@ struct OpSchema {
   int min_src, max_src;  // max -1: any number
   int min_dst, max_dst;
   LayoutRule layout = LayoutRule::kSame;
+  uint32_t image_src = 1;  // kChannelsLast: bit i: source i is an image, too
   Status (*infer)(InferContext&) = nullptr;
   // Plain loops over any strides, any types that the standard allows among f32, f64, i32, i64, bool (others are
   // refused), accumulating in float / in double. Null where the library was built without references.
