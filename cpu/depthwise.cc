@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/byte_product.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
@@ -147,8 +148,11 @@ std::span<const KernelRow> DepthwiseRows() {
 }
 
 std::span<const PackFormat> PackFormats() {
-  static constexpr PackFormat kFormats[] = {
-      {"cpu/panels.1", &PackPanels}, {kTransposedPanels, &PackTransposedPanels}, {kFormat, &PackDepthwise}};
+  static constexpr PackFormat kFormats[] = {{"cpu/panels.1", &PackPanels},
+                                            {kTransposedPanels, &PackTransposedPanels},
+                                            {kFormat, &PackDepthwise},
+                                            {"cpu/byte_panels.1", &PackBytePanels},
+                                            {"cpu/byte_depthwise.1", &PackByteDepthwise}};
   return kFormats;
 }
 

@@ -86,12 +86,14 @@ class CpuDevice final : public Device {
     std::sort(entries_.begin(), entries_.end(), [](const OpEntry& a, const OpEntry& b) { return a.schema < b.schema; });
     if (simd.target == nullptr) return;
     for (const auto rows :
-         {GemmRows(),       DepthwiseRows(),     ConvRows(),         MicroRows(),  PoolRows(),
-          ReduceRows(),     SoftmaxRows(),       BatchNormRows(),    CopyRows(),   PadRows(),
-          GatherRows(),     RecurrentRows(),     LaneRows(),         ResizeRows(), GridSampleRows(),
-          RoiAlignRows(),   ConvTransposeRows(), IndexingRows(),     TriluRows(),  PoolAnyRows(),
-          DftRows(),        LayerNormRows(),     GroupNormRows(),    LpNormRows(), SearchRows(),
-          CumulativeRows(), AttentionRows(),     MeanVarianceRows(), RotaryRows(), LinearAttentionRows()}) {
+         {GemmRows(),          DepthwiseRows(),     ConvRows(),         MicroRows(),       PoolRows(),
+          ReduceRows(),        SoftmaxRows(),       BatchNormRows(),    CopyRows(),        PadRows(),
+          GatherRows(),        RecurrentRows(),     LaneRows(),         ResizeRows(),      GridSampleRows(),
+          RoiAlignRows(),      ConvTransposeRows(), IndexingRows(),     TriluRows(),       PoolAnyRows(),
+          DftRows(),           LayerNormRows(),     GroupNormRows(),    LpNormRows(),      SearchRows(),
+          CumulativeRows(),    AttentionRows(),     MeanVarianceRows(), RotaryRows(),      LinearAttentionRows(),
+          ByteDepthwiseRows(), ByteConvRows(),      ByteGemmRows(),     ByteElementRows(), BytePoolRows(),
+          QuantizeRows(),      NBitsRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
     }
   }
@@ -150,7 +152,7 @@ class CpuDevice final : public Device {
  private:
   void AddRow(const KernelRow& row) {
     const std::string_view op = row.op;
-    const size_t dot = op.find('.');
+    const size_t dot = op.rfind('.');
     const OpSchema* schema =
         dot == std::string_view::npos ? FindOp("", op) : FindOp(op.substr(0, dot), op.substr(dot + 1));
     OpEntry* entry = const_cast<OpEntry*>(FindEntry(schema));

@@ -18,7 +18,8 @@ std::vector<std::unique_ptr<Device>> Open(std::vector<std::string>* notes);
 
 // Targets that are compiled and that this machine has, the best first.
 std::vector<std::string> SimdTargets();
-// A device that uses one of them; "" means none: references only. Null where there is no such target.
+// A device that uses one of them ("AVX3/plain": without VNNI, see cpu/simd.h); "" means none: references only. Null
+// where there is no such target.
 std::unique_ptr<Device> OpenForTarget(std::string_view target);
 
 // What Choose puts before a kernel's own launch data.

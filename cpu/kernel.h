@@ -19,13 +19,15 @@
 
 namespace moka::cpu {
 
-struct TileTable;       // cpu/tile.h
-struct DepthwiseTable;  // cpu/depthwise.h
-struct RecurrentTable;  // cpu/recurrent.h
-struct VectorTable;     // cpu/vector.h
-struct LaneTable;       // cpu/lanes.h
-struct SampleTable;     // cpu/sample.h
-struct RowTable;        // cpu/row.h
+struct TileTable;        // cpu/tile.h
+struct DepthwiseTable;   // cpu/depthwise.h
+struct RecurrentTable;   // cpu/recurrent.h
+struct VectorTable;      // cpu/vector.h
+struct LaneTable;        // cpu/lanes.h
+struct SampleTable;      // cpu/sample.h
+struct RowTable;         // cpu/row.h
+struct ByteTable;        // cpu/byte_tile.h
+struct ByteVectorTable;  // cpu/byte_vector.h
 
 // The Highway functions of one target. Everything else in cpu/ is plain code over these tables.
 struct Simd {
@@ -37,6 +39,8 @@ struct Simd {
   const LaneTable* lanes = nullptr;
   const SampleTable* sample = nullptr;
   const RowTable* row = nullptr;
+  const ByteTable* bytes = nullptr;
+  const ByteVectorTable* byte_vector = nullptr;
   RunMicroFn run_micro = nullptr;
   MultiplyAddsFn multiply_adds = nullptr;
 };
@@ -130,6 +134,13 @@ std::span<const KernelRow> AttentionRows();
 std::span<const KernelRow> MeanVarianceRows();
 std::span<const KernelRow> RotaryRows();
 std::span<const KernelRow> LinearAttentionRows();
+std::span<const KernelRow> ByteConvRows();
+std::span<const KernelRow> ByteDepthwiseRows();
+std::span<const KernelRow> ByteGemmRows();
+std::span<const KernelRow> ByteElementRows();
+std::span<const KernelRow> BytePoolRows();
+std::span<const KernelRow> QuantizeRows();
+std::span<const KernelRow> NBitsRows();
 
 // Formats of packs that kernels name in Choice::packs.
 struct PackFormat {

@@ -6,11 +6,13 @@
 #define HWY_TARGET_INCLUDE "cpu/simd.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
+#include "cpu/byte_tile.h"
+#include "cpu/byte_vector.h"
 #include "cpu/depthwise.h"
 #include "cpu/lanes.h"
 #include "cpu/recurrent.h"
-#include "cpu/sample.h"
 #include "cpu/row.h"
+#include "cpu/sample.h"
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
 #include "cpu/vector.h"
@@ -64,12 +66,20 @@ Simd ChosenSimd() {
   simd.lanes = ChosenLaneTable();
   simd.sample = ChosenSampleTable();
   simd.row = ChosenRowTable();
+  simd.bytes = ChosenByteTable();
+  simd.byte_vector = ChosenByteVectorTable();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();
   return simd;
 }
 
 Simd SimdForTarget(std::string_view target) {
+  constexpr std::string_view kPlain = "/plain";
+  if (target.ends_with(kPlain)) {
+    Simd simd = SimdForTarget(target.substr(0, target.size() - kPlain.size()));
+    if (simd.target != nullptr && simd.bytes->plain != nullptr) simd.bytes = simd.bytes->plain();
+    return simd;
+  }
   for (int64_t targets = Supported(); targets != 0; targets &= targets - 1) {
     const int64_t one = targets & -targets;
     if (target == hwy::TargetName(one)) return TablesOf(one);

@@ -10,7 +10,9 @@
 
 namespace moka::cpu {
 
-Simd SimdForTarget(std::string_view target);  // target null where it is not here
+// By its name; with "/plain" behind it, without instructions that only some machines with this target have. The
+// result's target is null where it is not here.
+Simd SimdForTarget(std::string_view target);
 
 }  // namespace moka::cpu
 

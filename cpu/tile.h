@@ -38,12 +38,14 @@ struct Panel {
   int64_t col, cols;
   int vectors;
 };
-inline int64_t NumPanels(const TileTable& table, int64_t cols) {
+template <class Table>
+int64_t NumPanels(const Table& table, int64_t cols) {
   const int64_t vectors = (cols + table.lanes - 1) / table.lanes;
   const int64_t rest = vectors % table.wide;
   return vectors / table.wide + (rest >> 1) + (rest & 1);
 }
-inline Panel PanelAt(const TileTable& table, int64_t cols, int64_t index) {
+template <class Table>
+Panel PanelAt(const Table& table, int64_t cols, int64_t index) {
   const int64_t vectors = (cols + table.lanes - 1) / table.lanes;
   const int64_t full = vectors / table.wide;
   Panel panel;
@@ -58,11 +60,13 @@ inline Panel PanelAt(const TileTable& table, int64_t cols, int64_t index) {
   panel.cols = cols - panel.col < width ? cols - panel.col : width;
   return panel;
 }
-inline TileFn const* TileFns(const TileTable& table, int vectors) {
+template <class Table>
+auto TileFns(const Table& table, int vectors) -> decltype(&table.fn[0][0]) {
   return table.fn[vectors == 4 ? 0 : vectors == 2 ? 1 : 2];
 }
 // Rows of the next tile, `left` > 0 of them left: the largest tile there is, the last two balanced.
-inline int TileRows(TileFn const* fns, int64_t left) {
+template <class Fn>
+int TileRows(Fn const* fns, int64_t left) {
   int most = kMaxTileRows;
   while (fns[most] == nullptr) --most;
   int rows = left >= 2 * most ? most : left > most ? static_cast<int>((left + 1) / 2) : static_cast<int>(left);

@@ -1,0 +1,240 @@
+// QLinearConv with one output per channel, channels-last: the taps of a pixel are pointers, those outside point at a
+// row of the source's zero point.
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "cpu/byte_product.h"
+#include "cpu/conv_shape.h"
+#include "cpu/kernel.h"
+
+namespace moka::cpu {
+namespace {
+
+constexpr std::string_view kFormat = "cpu/byte_depthwise.1";
+constexpr int64_t kMaxTaps = 256;
+constexpr int64_t kMaxPeriod = 128;        // blocks of weights, where a row is computed as a whole
+constexpr double kUnitPoints = 256 << 10;  // multiply-adds of one unit, at least
+
+struct ByteDepthwiseLaunch {
+  ByteProduct product;
+  ConvShape shape;
+  int64_t channels, taps, blocks;  // taps: with those added to make groups of 4; blocks: of a period
+  int64_t flat;                    // pixels of a row are next to each other, in the source and in dst
+  int64_t dst_n, dst_h, dst_w, residual_n, residual_h, residual_w;
+  int64_t lines, line_blocks;
+};
+
+struct Scratch {
+  int64_t finish, padding, bytes;
+
+  Scratch(const ByteDepthwiseLaunch& launch, const ByteTable& table) {
+    const int64_t width = launch.blocks * 4 * table.lanes;
+    finish = 0;
+    padding = 2 * kFinishArrays * 4 * width;
+    bytes = padding + PaddingBytes(launch, table);
+  }
+  // As long as what is computed at once.
+  static int64_t PaddingBytes(const ByteDepthwiseLaunch& launch, const ByteTable& table) {
+    return RoundUp(launch.channels, 4 * table.lanes) + launch.shape.out.w * launch.shape.stride.w * launch.shape.src.w;
+  }
+};
+
+// The byte that is lane i in the order of ByteDepthwiseArgs.
+int64_t ByteOf(int64_t i, int64_t lanes) {
+  const int64_t block = i / (4 * lanes), j = i % (4 * lanes) / lanes, lane = i % lanes;
+  return block * 4 * lanes + lane / 4 * 16 + 4 * j + lane % 4;
+}
+
+// Known when the plan is made, and all 0: depthwise tiles sum no rows of A.
+bool ZerosAreZero(const OpCall& call, const ByteProduct& product) {
+  const auto i = static_cast<size_t>(product.b_zero.src);
+  if (i >= call.constants.size() || call.constants[i] == nullptr) return false;
+  const auto* zeros = static_cast<const uint8_t*>(call.constants[i]->data);
+  return std::all_of(zeros, zeros + call.constants[i]->desc.NumElements(), [](uint8_t zero) { return zero == 0; });
+}
+
+Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  const ProductRoles& roles = ProductRolesOf(*call.op);
+  const auto b = static_cast<size_t>(roles.b);
+  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call, b));
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  if (!params.Depthwise(call) || y.dims[1] != x.dims[1]) return Unsupported("not depthwise");
+  if (params.rank > 2) return Unsupported(params.rank, " spatial dimensions");
+  if (x.strides[1] != 1 || y.strides[1] != 1) return Unsupported("the stride of C is not 1");
+  if (call.constants.size() <= b || call.constants[b] == nullptr) return Unsupported("src ", b, ": not constant");
+  ByteDepthwiseLaunch launch{};
+  launch.shape = MakeConvShape(call, params, b);
+  MOKA_RETURN_IF_ERROR(MakeByteProduct(call, launch.shape.Points(), &launch.product));
+  if (launch.product.kind != ByteFinish::kBytes) return Unsupported("dst is not of bytes");
+  if (launch.product.b_signed == 0 || (launch.product.b_zero.src >= 0 && !ZerosAreZero(call, launch.product))) {
+    return Unsupported("src ", b, ": with a zero point");
+  }
+  launch.channels = x.dims[1];
+  launch.taps = RoundUp(launch.shape.Points(), 4);
+  if (launch.taps > kMaxTaps) return Unsupported("kernel of ", launch.shape.Points(), " points");
+  const int64_t lanes = kernel.simd->bytes->lanes;
+  const int64_t block = 4 * lanes;
+  const Dims3 dst = Spatial(y, true);
+  launch.dst_n = y.strides[0];
+  launch.dst_h = dst.h;
+  launch.dst_w = dst.w;
+  if (launch.product.residual >= 0) {
+    const TensorDesc& residual = call.src[static_cast<size_t>(launch.product.residual)];
+    if (residual.strides[1] != 1) return Unsupported("residual: the stride of C is not 1");
+    const Dims3 strides = Spatial(residual, true);
+    launch.residual_n = residual.strides[0];
+    launch.residual_h = strides.h;
+    launch.residual_w = strides.w;
+  }
+  const ConvShape& shape = launch.shape;
+  launch.flat = shape.stride.w == 1 && shape.src.w == launch.channels && launch.dst_w == launch.channels &&
+                (launch.product.residual < 0 || launch.residual_w == launch.channels);
+  if (std::lcm(launch.channels, block) / block > kMaxPeriod) launch.flat = 0;
+  launch.blocks = launch.flat != 0 ? std::lcm(launch.channels, block) / block : CeilDiv(launch.channels, block);
+  const auto line = static_cast<double>(shape.out.w * launch.channels * shape.Points());
+  launch.lines = std::clamp<int64_t>(static_cast<int64_t>(kUnitPoints / line), 1, shape.out.h);
+  launch.line_blocks = CeilDiv(shape.out.h, launch.lines);
+  PackSpec spec;
+  spec.src = roles.b;
+  spec.format = kFormat;
+  spec.params = {launch.channels, shape.Points(), lanes, launch.blocks};
+  spec.bytes = static_cast<uint64_t>(launch.blocks * 4 * lanes * (launch.taps + 4));
+  choice->packs.push_back(spec);
+  choice->units = shape.batch * launch.line_blocks;
+  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, *kernel.simd->bytes).bytes);
+  choice->cost_us = line * static_cast<double>(shape.batch * shape.out.h) * 2 / kFlopsPerMicrosecond;
+  choice->launch = Blob::Of(launch);
+  return {};
+}
+
+// The arrays of all channels, in the order of lanes.
+ByteFinish FinishOf(const KernelArgs& args, const ByteDepthwiseLaunch& launch, std::byte* scratch) {
+  const int64_t lanes = args.simd->bytes->lanes, width = launch.blocks * 4 * lanes;
+  const Scratch layout(launch, *args.simd->bytes);
+  auto* memory = reinterpret_cast<int32_t*>(scratch + layout.finish);
+  auto* ordered = memory + kFinishArrays * width;
+  ByteFinish finish = PrepareFinish(launch.product, args);
+  const auto* sums = static_cast<const int32_t*>(args.packs[0]);
+  FillFinishArrays(launch.product, args, 0, launch.channels, width, sums, false, memory, &finish);
+  auto* scale = reinterpret_cast<float*>(ordered + width);
+  for (int64_t i = 0; i < width; ++i) {
+    const int64_t channel = ByteOf(i, lanes) % launch.channels;
+    ordered[i] = finish.offset[channel];
+    scale[i] = finish.scale[channel];
+  }
+  finish.offset = ordered;
+  finish.scale = scale;
+  return finish;
+}
+
+struct Image {
+  const uint8_t* src;
+  const uint8_t* padding;
+};
+
+// Pointers to the taps of output pixel (y, x).
+void FillTaps(const ConvShape& shape, const Image& image, int64_t y, int64_t x, const uint8_t** taps) {
+  for (int64_t i = 0; i < shape.kernel.h; ++i) {
+    const int64_t row = y * shape.stride.h - shape.pad.h + i * shape.dilation.h;
+    for (int64_t j = 0; j < shape.kernel.w; ++j) {
+      const int64_t col = x * shape.stride.w - shape.pad.w + j * shape.dilation.w;
+      const bool inside = row >= 0 && row < shape.in.h && col >= 0 && col < shape.in.w;
+      *taps++ = inside ? image.src + row * shape.src.h + col * shape.src.w : image.padding;
+    }
+  }
+}
+
+// The pixels of a row whose taps lie between the left and the right edge: [begin, end).
+struct Inner {
+  int64_t begin, end;
+
+  explicit Inner(const ConvShape& shape) {
+    begin = std::min(CeilDiv(shape.pad.w, shape.stride.w), shape.out.w);
+    const int64_t room = shape.in.w - (shape.kernel.w - 1) * shape.dilation.w - 1 + shape.pad.w;
+    end = room < 0 ? begin : std::clamp(room / shape.stride.w + 1, begin, shape.out.w);
+  }
+};
+
+// One row of output: its inner pixels at once, as if they were one where they lie side by side.
+void RunLine(const ByteDepthwiseLaunch& launch, const ByteTable& table, const Image& image, int64_t y, uint8_t* dst,
+             const uint8_t* residual, const uint8_t** taps, ByteDepthwiseArgs* pixel) {
+  const ConvShape& shape = launch.shape;
+  const Inner inner(shape);
+  for (int64_t x = 0; x < shape.out.w;) {
+    const int64_t pixels = x == inner.begin ? std::max<int64_t>(inner.end - inner.begin, 1) : 1;
+    FillTaps(shape, image, y, x, taps);
+    pixel->dst = dst + x * launch.dst_w;
+    pixel->residual = residual != nullptr ? residual + x * launch.residual_w : nullptr;
+    pixel->channels = launch.channels * (launch.flat != 0 ? pixels : 1);
+    pixel->pixels = launch.flat != 0 ? 1 : pixels;
+    table.depthwise(*pixel);
+    x += pixels;
+  }
+}
+
+void RunByteDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+  const auto& launch = args.Launch<ByteDepthwiseLaunch>();
+  const ConvShape& shape = launch.shape;
+  const ByteTable& table = *args.simd->bytes;
+  auto* scratch = reinterpret_cast<std::byte*>(args.WorkerScratch(worker));
+  auto* padding = reinterpret_cast<uint8_t*>(scratch + Scratch(launch, table).padding);
+  std::fill_n(padding, Scratch::PaddingBytes(launch, table), PaddingByte(launch.product, args));
+  const uint8_t* taps[kMaxTaps];
+  std::fill_n(taps, launch.taps, padding);
+  ByteDepthwiseArgs pixel{};
+  pixel.taps = taps;
+  pixel.quads = launch.taps / 4;
+  pixel.flip = launch.product.Flip();
+  pixel.weights = static_cast<const int8_t*>(args.packs[0]) + launch.blocks * 16 * table.lanes;
+  pixel.finish = FinishOf(args, launch, scratch);
+  pixel.tap_step = shape.stride.w * shape.src.w;
+  pixel.dst_step = launch.dst_w;
+  pixel.residual_step = launch.residual_w;
+  pixel.period = launch.blocks * 4 * table.lanes;
+  const auto* residual =
+      launch.product.residual < 0 ? nullptr : static_cast<const uint8_t*>(args.src[launch.product.residual]);
+  for (int64_t unit = begin; unit < end; ++unit) {
+    const int64_t n = unit / launch.line_blocks, first = unit % launch.line_blocks * launch.lines;
+    const int64_t last = std::min(first + launch.lines, shape.out.h);
+    const Image image = {static_cast<const uint8_t*>(args.src[launch.product.a]) + n * shape.src_n, padding};
+    for (int64_t y = first; y < last; ++y) {
+      auto* dst = static_cast<uint8_t*>(args.dst[0]) + n * launch.dst_n + y * launch.dst_h;
+      const uint8_t* other = residual != nullptr ? residual + n * launch.residual_n + y * launch.residual_h : nullptr;
+      RunLine(launch, table, image, y, dst, other, taps, &pixel);
+    }
+  }
+}
+
+}  // namespace
+
+// The sums of the weights of each channel, then the weights as ByteDepthwiseArgs wants them.
+Status PackByteDepthwise(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
+  const int64_t channels = spec.params[0], points = spec.params[1], lanes = spec.params[2], block = 4 * lanes;
+  const int64_t width = spec.params[3] * block, taps = RoundUp(points, 4);
+  if (dst.size() != static_cast<uint64_t>(width * (taps + 4))) return Internal("pack ", kFormat);
+  std::memset(dst.data(), 0, dst.size());
+  auto* sums = reinterpret_cast<int32_t*>(dst.data());
+  auto* packed = reinterpret_cast<int8_t*>(dst.data() + 4 * width);
+  const auto* weights = static_cast<const int8_t*>(src.data);
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t p = 0; p < points; ++p) sums[c] += weights[c * points + p];
+  }
+  for (int64_t i = 0; i < width; ++i) {
+    const int64_t channel = ByteOf(i, lanes) % channels;
+    for (int64_t p = 0; p < points; ++p) {
+      packed[i / block * block * taps + (p / 4 * block + i % block) * 4 + p % 4] = weights[channel * points + p];
+    }
+  }
+  return {};
+}
+
+std::span<const KernelRow> ByteDepthwiseRows() {
+  static constexpr KernelRow kRows[] = {
+      {"QLinearConv", "byte_depthwise", &ChooseByteDepthwise, &RunByteDepthwise},
+      {"moka.QLinearConv", "byte_depthwise", &ChooseByteDepthwise, &RunByteDepthwise},
+  };
+  return kRows;
+}
+
+}  // namespace moka::cpu
