@@ -19,6 +19,10 @@ struct Wish {
   enum Kind { kAny, kRow, kLast, kLikeNode } kind = kAny;
 };
 
+bool IsImage(const OpSchema& op, size_t i, bool is_dst) {
+  return is_dst ? i == 0 : i < 32 && (op.image_src >> i & 1) != 0;
+}
+
 class Layout {
  public:
   explicit Layout(Graph& graph) : graph_(graph), strided_costs_(graph), vertices_(graph.values.size()) {
@@ -51,7 +55,9 @@ class Layout {
   bool HasChoice(ValueId id) const {
     if (id == kNoValue) return false;
     const Value& value = graph_.value(id);
-    return value.constant == nullptr && value.tensor.type == DataType::kF32 && value.tensor.rank() > 2;
+    const DataType type = value.tensor.type;
+    const bool image = type == DataType::kF32 || type == DataType::kU8 || type == DataType::kI8;
+    return value.constant == nullptr && image && value.tensor.rank() > 2;
   }
 
   // ---- The problem -------------------------------------------------------------------------------------------------
@@ -80,7 +86,7 @@ class Layout {
         return {full ? Wish::kLikeNode : is_dst ? Wish::kRow : Wish::kAny};
       case LayoutRule::kChannelsLast:
         if (in_program) return {full ? Wish::kLast : Wish::kAny};
-        return {i == 0 ? Wish::kLast : Wish::kRow};
+        return {IsImage(*node.op, i, is_dst) ? Wish::kLast : Wish::kRow};
       case LayoutRule::kRowMajor:
         return {in_program && !full ? Wish::kAny : Wish::kRow};
       case LayoutRule::kStrided:

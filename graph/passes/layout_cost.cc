@@ -89,7 +89,7 @@ StridedCost StridedCosts::Add(const Node& node, ValueId src, ValueId dst, ValueI
   *head = src;
   if (IsOp(node, "Copy", "moka")) return {};
   const SymbolicTensor &from = graph_.value(src).tensor, &to = graph_.value(dst).tensor;
-  if (from.type != DataType::kF32) return {};
+  if (from.type != DataType::kF32 && from.type != DataType::kU8 && from.type != DataType::kI8) return {};
   const int64_t whole = Elements(SampleShape(graph_, to));
   if (node.op->view != nullptr && src == node.src[0]) {
     const auto index = std::find(node.dst.begin(), node.dst.end(), dst) - node.dst.begin();

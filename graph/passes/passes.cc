@@ -4,6 +4,7 @@ namespace moka {
 
 std::span<const Pass> Passes() {
   static constexpr Pass kPasses[] = {
+      {"fuse quantized", FuseQuantized},  // before weights become floats
       {"fold constants", FoldConstants},
       {"remove shape arithmetic", RemoveShapeArithmetic},
       {"remove dead nodes", RemoveDeadNodes},

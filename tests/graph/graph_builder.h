@@ -12,6 +12,7 @@
 
 #include "graph/constants.h"
 #include "graph/graph.h"
+#include "ops/element.h"
 
 namespace moka {
 
@@ -50,6 +51,14 @@ class GraphBuilder {
     auto tensor = AllocateConstant(DataType::kI64, {static_cast<int64_t>(values.size())}, &data);
     std::copy(values.begin(), values.end(), static_cast<int64_t*>(data));
     return graph_.AddConstant(NextName("i"), *tensor);
+  }
+
+  // Any type; `values` are rounded to it.
+  ValueId Constant(DataType type, const Shape& shape, const std::vector<double>& values) {
+    void* data = nullptr;
+    auto tensor = AllocateConstant(type, shape, &data);
+    for (size_t i = 0; i < values.size(); ++i) Store<double>(tensor->desc, data, static_cast<int64_t>(i), values[i]);
+    return graph_.AddConstant(NextName("k"), *tensor);
   }
 
   ValueId Node(const char* op, std::vector<ValueId> src, const NamedAttributes& attributes = {}) {
