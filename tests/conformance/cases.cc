@@ -66,7 +66,8 @@ std::vector<CaseFamily> CaseFamilies() {
           {"Spatial", SpatialCases},
           {"Index", IndexCases},
           {"Lane", LaneCases},
-          {"Recurrent", RecurrentCases}};
+          {"Recurrent", RecurrentCases},
+          {"Quant", QuantCases}};
 }
 
 }  // namespace moka

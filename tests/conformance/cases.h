@@ -24,6 +24,7 @@ std::vector<OpCase> RecurrentCases();
 std::vector<OpCase> SpatialCases();      // resizing, sampling, transposed convolutions, Fourier transforms
 std::vector<OpCase> IndexCases();        // gathers and scatters, moves by blocks, pooling with indices
 std::vector<OpCase> ElementwiseCases();  // micro-programs alone; as epilogues they are in the families above
+std::vector<OpCase> QuantCases();        // operators on bytes
 
 struct CaseFamily {
   const char* name;

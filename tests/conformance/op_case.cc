@@ -34,6 +34,10 @@ uint64_t Seed(const std::string& name, size_t operand) {
 double ElementOf(const CaseOperand& operand, uint64_t seed, int64_t position) {
   if (operand.fill == Fill::kGiven) return operand.given[static_cast<size_t>(position)];
   const double unit = static_cast<double>(Mix(seed + static_cast<uint64_t>(position)) >> 11) * 0x1p-53;
+  if (operand.fill == Fill::kBytes) {
+    const double code = position % 7 == 0 ? 0 : position % 7 == 3 ? 255 : std::floor(256 * unit);
+    return operand.type == DataType::kI8 ? code - 128 : code;
+  }
   if (operand.fill == Fill::kPositive) return 0.25 + 2 * unit;
   if (operand.type == DataType::kBool) return unit < 0.5 ? 0 : 1;
   const bool is_float = operand.type >= DataType::kF32 && operand.type <= DataType::kBF16;
@@ -92,7 +96,9 @@ Format SourceFormat(const OpSchema& op, const OpCase& op_case, const CaseLayout&
   if (operand.constant || operand.shape.size() < 3) return Format::kRowMajor;
   const bool of_program = op_case.program_begin >= 0 && i >= static_cast<size_t>(op_case.program_begin);
   if (of_program) return operand.shape.size() == dst_rank ? layout.dst : Format::kRowMajor;
-  if (op.layout == LayoutRule::kChannelsLast) return i == 0 ? layout.src : Format::kRowMajor;
+  if (op.layout == LayoutRule::kChannelsLast) {
+    return (op.image_src >> std::min<size_t>(i, 31) & 1) != 0 ? layout.src : Format::kRowMajor;
+  }
   if (op.layout == LayoutRule::kSame) return operand.shape.size() == dst_rank ? layout.src : Format::kRowMajor;
   return layout.src;
 }

@@ -20,6 +20,7 @@ namespace moka {
 enum class Fill : uint8_t {
   kUniform,   // floats in [-2, 2), integers in [-8, 8), bools
   kPositive,  // floats in [0.25, 2.25)
+  kBytes,     // of u8 and i8: all values, many of them the lowest and the highest
   kGiven,     // CaseOperand::given
 };
 

@@ -31,7 +31,9 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
   EXPECT_TRUE(report.failures.empty()) << report.Summary();
   EXPECT_GT(report.cases, 100);
   EXPECT_GT(report.runs, report.by_reference);
-  for (const char* family : {"gemm", "matmul", "conv_igemm", "depthwise", "micro", "lanes", "lstm", "gru", "rnn"}) {
+  for (const char* family : {"gemm", "matmul", "conv_igemm", "depthwise", "micro", "lanes", "lstm", "gru", "rnn",
+                             "byte_conv", "byte_depthwise", "byte_gemm", "byte_binary", "byte_table", "byte_pool",
+                             "quantize", "dequantize", "dynamic_quantize", "matmul_nbits"}) {
     const std::string kernel = std::string("cpu/") + family + "/" + GetParam();
     EXPECT_TRUE(report.kernels.count(kernel)) << kernel << " ran in no case\n" << report.Summary();
   }
@@ -44,6 +46,16 @@ TEST(CpuReferences, AloneMatchTheOracle) {
   const ConformanceReport report = RunCases(*device, cases);
   EXPECT_TRUE(report.failures.empty()) << report.Summary();
   for (const auto& [kernel, runs] : report.kernels) EXPECT_EQ(kernel.rfind("reference/", 0), 0u) << kernel;
+}
+
+// What a target's instructions alone compute, where this machine has more for bytes (VNNI).
+TEST(CpuConformancePlain, BytesMatchTheOracle) {
+  for (const std::string& target : cpu::SimdTargets()) {
+    const auto device = cpu::OpenForTarget(target + "/plain");
+    ASSERT_NE(device, nullptr) << target;
+    const ConformanceReport report = RunCases(*device, QuantCases());
+    EXPECT_TRUE(report.failures.empty()) << target << "\n" << report.Summary();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, CpuConformance, testing::ValuesIn(cpu::SimdTargets()),
