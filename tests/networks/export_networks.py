@@ -24,6 +24,8 @@ SHAPES = ((1, 3, 224, 224), (2, 3, 160, 192))
 SMALL_SHAPE = (1, 3, 64, 64)
 FASHION_BATCHES = (1, 7)
 TORCHVISION = ("resnet18", "mobilenet_v2", "squeezenet1_1", "shufflenet_v2_x1_0")
+# Exported when they are named only.
+LARGE = ("resnet50",)
 # In the others the batch normalisations stay nodes of their own.
 FOLDS_BATCH_NORM = ("mobilenet_v2",)
 # What older opsets cannot say with a symbolic height and width: pooling whose size rounds up,
@@ -110,15 +112,15 @@ def export(name, outdir, opsets, small):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("outdir", type=pathlib.Path)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all but {', '.join(LARGE)}")
     parser.add_argument("--opset", type=int, action="append", help="may be given more than once")
     parser.add_argument("--small", action="store_true", help=f"add a set of {SMALL_SHAPE}")
     args = parser.parse_intermixed_args()
-    known = (*TORCHVISION, "fashion_mnist")
+    known = (*TORCHVISION, *LARGE, "fashion_mnist")
     unknown = set(args.names) - set(known)
     if unknown:
         parser.error(f"unknown network {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    names, opsets = args.names or known, args.opset or [DEFAULT_OPSET]
+    names, opsets = args.names or (*TORCHVISION, "fashion_mnist"), args.opset or [DEFAULT_OPSET]
     for name in names:
         if min(opsets) < LEAST_OPSET.get(name, 0):
             parser.error(f"{name} needs opset {LEAST_OPSET[name]} or later")
