@@ -123,7 +123,7 @@ TEST(Einsum, EllipsisDiagonalsAndOuterProducts) {
   ExpectOp(run("...j,j->...", {Counting({2, 1, 2}), v}), {2, 1}, {19, 43});
   ExpectOp(run("...,...", {a, Given({1, 2}, {1, 10})}), {2, 2}, {1, 20, 3, 40});
   ExpectOp(run("ij,jk,k->", {a, a, v}), {}, {1 * 19 + 2 * 43 + 3 * 19 + 4 * 43});
-  ExpectOp(run("b...a", {Counting({2, 3})}), {2, 3}, {1, 2, 3, 4, 5, 6});
+  ExpectOp(run("b...a", {Counting({2, 3})}), {3, 2}, {1, 4, 2, 5, 3, 6});  // the ellipsis, then a, b
 }
 
 }  // namespace
