@@ -50,7 +50,12 @@ Status BatchNormalizationInference(Upgrader& up, OnnxNode& node) {
 Status DropoutAttributes(Upgrader& up, OnnxNode& node) {
   node.attrs = {};
   if (node.src.size() > 1) node.src.resize(1);
-  if (up.opset() >= 10 || node.dst.size() < 2 || !up.IsUsed(node.dst[1])) return Status();
+  if (node.dst.size() < 2) return Status();
+  if (!up.IsUsed(node.dst[1])) {
+    node.dst.resize(1);
+    return Status();
+  }
+  if (up.opset() >= 10) return Status();
   const int64_t type = ToOnnx(up.TypeOf(node.src[0]));
   const ValueId result = node.dst[1];
   node.dst[1] = up.scope().Fresh(node.name + ".mask");
@@ -68,7 +73,9 @@ Status DropoutIdentity(Upgrader& up, OnnxNode& node) {
                      training->desc.NumElements() == 1 && *static_cast<const uint8_t*>(training->data) == 0;
     if (!off) return Status();
   }
-  if (node.dst.size() > 1 && node.dst[1] != kNoValue && up.IsUsed(node.dst[1])) return Status();
+  // The converter of attributes left a mask only where it is used, maybe under a new name.
+  const bool has_mask = node.dst.size() > 1 && node.dst[1] != kNoValue;
+  if (has_mask && (up.opset() < 12 || up.IsUsed(node.dst[1]))) return Status();
   node.op = "Identity";
   node.attrs = {};
   if (node.src.size() > 1) node.src.resize(1);
