@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 #include <unordered_map>
 
 #include "base/status.h"
@@ -116,11 +117,17 @@ class Inference {
     if (node.op->infer == nullptr) return Status();
     InferContext context;
     std::vector<const SymbolicTensor*> sources;
+    std::deque<SymbolicTensor> known_floats;  // copies that have their contents
     const auto own = node.program_begin > 0 ? static_cast<size_t>(node.program_begin) : node.src.size();
     for (size_t i = 0; i < own; ++i) {
       const ValueId id = node.src[i];
       if (id != kNoValue && !graph_.value(id).inferred) return Status();
       sources.push_back(id == kNoValue ? nullptr : &graph_.value(id).tensor);
+      if (const auto known = floats_.find(id); known != floats_.end()) {
+        known_floats.push_back(graph_.value(id).tensor);
+        known_floats.back().constant = known->second.get();
+        sources.back() = &known_floats.back();
+      }
     }
     context.attrs = &node.attrs;
     context.src = sources;

@@ -38,7 +38,7 @@ std::string Serialize(const SpecializationKey& key) {
   std::string text;
   const auto append = [&text](const void* data, size_t bytes) { text.append(static_cast<const char*>(data), bytes); };
   append(key.outputs.data(), key.outputs.size() * sizeof(ValueId));
-  text += '|';
+  text += key.for_cpu ? '|' : '/';
   append(key.ranks.data(), key.ranks.size() * sizeof(int));
   for (const auto& [input, tensor] : key.known) {
     text += '|';
@@ -132,7 +132,9 @@ Result<std::shared_ptr<const Specialization>> ModelImpl::MakeSpecialization(cons
   }
   made->staged = NeedsStages(graph, inferred);
   made->cuts = inferred.cuts;
-  if (inferred.shape_inputs.empty() && !made->staged && options_.optimize) MOKA_RETURN_IF_ERROR(Optimize(graph));
+  if (inferred.shape_inputs.empty() && !made->staged && options_.optimize) {
+    MOKA_RETURN_IF_ERROR(Optimize(graph, key.for_cpu));
+  }
   return std::shared_ptr<const Specialization>(std::move(made));
 }
 

@@ -21,6 +21,7 @@ namespace moka {
 struct SpecializationKey {
   std::vector<ValueId> outputs;  // of the graph as read
   std::vector<int> ranks;        // per input: of inputs whose rank the file does not state; else -1
+  bool for_cpu = true;           // the device that was asked for is the CPU: see Pass::cpu_only
   // Contents of inputs that determine shapes, by input, dense row-major.
   std::vector<std::pair<int, std::shared_ptr<const HostTensor>>> known;
 };

@@ -55,6 +55,7 @@ Result<std::unique_ptr<SessionImpl>> SessionImpl::Create(std::shared_ptr<const M
 Status SessionImpl::Start() {
   const Graph& graph = model_->graph();
   MOKA_ASSIGN_OR_RETURN(key_, model_->KeyFor(options_.outputs));
+  key_.for_cpu = devices_[0]->limits().host_memory;
   for (ValueId v : key_.outputs) output_names_.push_back(graph.value(v).name);
   MOKA_RETURN_IF_ERROR(state_.Start(options_.state, *model_, output_names_));
   for (size_t d = 0; d < devices_.size(); ++d) {

@@ -4,7 +4,7 @@ namespace moka {
 
 std::span<const Pass> Passes() {
   static constexpr Pass kPasses[] = {
-      {"fuse quantized", FuseQuantized},  // before weights become floats
+      {"fuse quantized", FuseQuantized, true},  // before weights become floats
       {"fold constants", FoldConstants},
       {"remove shape arithmetic", RemoveShapeArithmetic},
       {"remove dead nodes", RemoveDeadNodes},
@@ -12,8 +12,8 @@ std::span<const Pass> Passes() {
       {"merge common nodes", MergeCommonNodes},
       {"lower einsum", LowerEinsum},
       {"merge transposes", MergeTransposes},
-      {"fuse normalization", FuseNormalization},
-      {"fuse attention", FuseAttention},
+      {"fuse normalization", FuseNormalization, true},
+      {"fuse attention", FuseAttention, true},
       {"fold pad into conv", FoldPadIntoConv},
       {"fold scale and shift into conv", FoldAffineIntoConv},
       {"lower elementwise", LowerElementwise},
@@ -26,8 +26,9 @@ std::span<const Pass> Passes() {
   return kPasses;
 }
 
-Status Optimize(Graph& graph) {
+Status Optimize(Graph& graph, bool for_cpu) {
   for (const Pass& pass : Passes()) {
+    if (pass.cpu_only && !for_cpu) continue;
     if (Status status = pass.run(graph); !status.ok()) return status.WithContext(pass.name);
   }
   return Status();

@@ -31,11 +31,12 @@ Status ChooseLayouts(Graph& graph);               // Value::format, and moka.Cop
 struct Pass {
   const char* name;
   Status (*run)(Graph&);
+  bool cpu_only = false;  // makes operators that only the CPU has kernels for
 };
 // All passes in the order in which Optimize runs them.
 std::span<const Pass> Passes();
-// Runs them on a graph that InferShapes inferred in full.
-Status Optimize(Graph& graph);
+// Runs them on a graph that InferShapes inferred in full. `for_cpu`: its nodes run on the CPU.
+Status Optimize(Graph& graph, bool for_cpu = true);
 
 }  // namespace moka
 
