@@ -103,6 +103,7 @@ int StepBuilder::Arrive(ValueId v, int d, const TensorDesc& desc, DraftTransfer 
 int StepBuilder::CrossTo(ValueId v, int d) {
   const int home = 1 - d;
   int src = Current(v, home);
+  if (src < 0) return -1;  // its node was refused
   const TensorDesc desc = plan_value(src).desc;
   const Format format = graph_.value(v).format;
   if (home == host_) {

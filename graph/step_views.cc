@@ -282,6 +282,12 @@ Status StepBuilder::FinishOutput(int index) {
     }
   }
   const int src = SourceOn(v, host_);
+  if (src < 0) {
+    const int producer = producer_[static_cast<size_t>(v)];
+    if (producer < 0) return Unsupported("output '", name, "' cannot be brought to the caller's memory");
+    Refuse(producer, {{"moka.Copy", StrCat("output '", name, "' cannot be copied out of it")}});
+    return {};
+  }
   int root = src;
   uint64_t offset = 0;
   for (; plan_value(root).relation != PlanValue::kOwn; root = plan_value(root).alias_of) {

@@ -18,6 +18,7 @@ void ReadDim(std::string_view bytes, DeclaredDim* dim) {
         break;
       case DimensionFields::kParam:
         dim->param = fields.Bytes();
+        if (dim->param == "?") dim->param = {};  // an exporter's word for no name: not the same for every dimension
         break;
       default:
         fields.Skip();

@@ -49,8 +49,7 @@ TEST(Tensor, RefusesWhatHasNoSize) {
     Shape shape;
   } kCases[] = {
       {DataType::kF32, {2, -1}},           {DataType::kF32, {kHuge, 16}}, {DataType::kF64, {kHuge}},
-      {DataType::kF32, {0, kHuge, kHuge}}, {DataType::kNone, {1}},        {DataType::kString, {1}},
-      {DataType::kI8, {INT64_MIN}},
+      {DataType::kF32, {0, kHuge, kHuge}}, {DataType::kNone, {1}},        {DataType::kI8, {INT64_MIN}},
   };
   for (const auto& c : kCases) {
     Result<Tensor> tensor = Tensor::Create(c.type, c.shape);
@@ -67,7 +66,18 @@ TEST(Tensor, NamesTypesAndShapes) {
   EXPECT_STREQ(NameOf(DataType::kString), "string");
   EXPECT_EQ(SizeOf(DataType::kU64), 8u);
   EXPECT_EQ(SizeOf(DataType::kBool), 1u);
-  EXPECT_EQ(SizeOf(DataType::kString), 0u);
+  EXPECT_EQ(SizeOf(DataType::kI4), 1u);
+  EXPECT_EQ(SizeOf(DataType::kString), sizeof(void*)) << "in a plan";
+}
+
+TEST(Tensor, HoldsStringsAndCopiesThem) {
+  Result<Tensor> words = Tensor::Create(DataType::kString, {2});
+  ASSERT_TRUE(words.ok());
+  words->as<std::string>()[0] = "a string that is longer than any small buffer";
+  const Result<Tensor> copy = Tensor::CopyOf(words->view());
+  words->as<std::string>()[0].clear();
+  EXPECT_EQ(copy->as<std::string>()[0], "a string that is longer than any small buffer");
+  EXPECT_EQ(copy->as<std::string>()[1], "");
 }
 
 TEST(TensorSize, KeepsTheLargestThatFits) {
