@@ -78,7 +78,8 @@ def check(moka: pathlib.Path, folder: pathlib.Path, operator: str, attributes: b
 
 def main() -> int:
     build = pathlib.Path(sys.argv[1]).resolve()
-    recipes = (ROOT / "docs/ADD_AN_OP.md").read_text().split("\n## ")[1:]
+    sections = (ROOT / "docs/ADD_AN_OP.md").read_text().split("\n## ")[1:]
+    recipes = [section for section in sections if BLOCK.search(section)]
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder)
         for name in COPIED:
