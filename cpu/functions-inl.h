@@ -59,6 +59,11 @@ HWY_INLINE hn::Vec<DD> PowOfMagnitude(DD d, hn::Vec<DD> a, hn::Vec<DD> y) {
   return hn::Exp(d, hn::Min(hn::Set(d, 200.0), hn::Max(hn::Set(d, -200.0), product)));  // beyond every f32
 }
 
+#if HWY_ARCH_WASM  // no f64 in Highway 1.0.3
+HWY_INLINE V VectorPow(V x, V y) {
+  return EachLane(x, y, [](float a, float b) { return std::pow(a, b); });
+}
+#else
 HWY_INLINE V VectorPow(V x, V y) {
   const D d;
   const hn::Half<D> half;
@@ -78,6 +83,7 @@ HWY_INLINE V VectorPow(V x, V y) {
   result = hn::IfThenElse(nan, SetNan(), result);
   return hn::IfThenElse(hn::Or(hn::Eq(y, zero), hn::Eq(x, one)), one, result);
 }
+#endif
 
 // ---- Angles: the reduction of Highway's functions holds up to about 39000 -------------------------------------------
 

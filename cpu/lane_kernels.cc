@@ -215,6 +215,7 @@ uint32_t InPlace(const OpCall& call) {
 Status ChooseLanes(const Kernel& kernel, const OpCall& call, Choice* choice) {
   LaneLaunch launch{};
   if (call.op->max_src < 0 && call.src.size() != 2) return Unsupported(call.src.size(), " sources");
+  if (kernel.simd->lanes == nullptr) return Unsupported("this target has no loops over lanes");
   MOKA_RETURN_IF_ERROR(PickLoop(call, *kernel.simd->lanes, &launch));
   MOKA_RETURN_IF_ERROR(MakeLoops(call, &launch));
   choice->units = launch.pieces > 1 ? launch.count * launch.pieces : CeilDiv(launch.count, launch.rows_per_unit);

@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace moka::cpu {
 namespace HWY_NAMESPACE {
-#if MOKA_SIMD
+#if MOKA_SIMD && !HWY_ARCH_WASM  // Highway 1.0.3 has few 64-bit lanes there
 
 // In the order of Lane; null where a type does not have the operation.
 template <LaneOp kOp>

@@ -8,7 +8,8 @@ namespace moka {
 
 Status SessionState::Start(const std::vector<std::pair<std::string, std::string>>& pairs, const ModelImpl& model,
                            const std::vector<std::string>& output_names) {
-  for (const auto& [output, input] : pairs) {
+  for (const auto& pair : pairs) {
+    const std::string &output = pair.first, &input = pair.second;
     Link link;
     const auto& inputs = model.inputs();
     const auto at = std::find_if(inputs.begin(), inputs.end(), [&](const ValueInfo& i) { return i.name == input; });
