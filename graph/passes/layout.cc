@@ -76,10 +76,15 @@ class Layout {
     }
   }
 
+  // Some operators have optional results before others (LSTM); no node is without any.
+  static ValueId FirstResult(const Node& node) {
+    return *std::find_if(node.dst.begin(), node.dst.end(), [](ValueId id) { return id != kNoValue; });
+  }
+
   Wish WishFor(const Node& node, size_t i, bool is_dst) const {
     const ValueId id = is_dst ? node.dst[i] : node.src[i];
     if (!HasChoice(id)) return {Wish::kAny};
-    const bool full = graph_.value(id).tensor.rank() == graph_.value(node.dst[0]).tensor.rank();
+    const bool full = graph_.value(id).tensor.rank() == graph_.value(FirstResult(node)).tensor.rank();
     const bool in_program = !is_dst && node.program_begin >= 0 && i >= static_cast<size_t>(node.program_begin);
     switch (node.op->layout) {
       case LayoutRule::kSame:
@@ -239,7 +244,7 @@ class Layout {
     const ValueId id = node.src[i];
     const Value& value = graph_.value(id);
     const bool in_program = node.program_begin >= 0 && i >= static_cast<size_t>(node.program_begin);
-    const int rank = graph_.value(node.dst[0]).tensor.rank();
+    const int rank = graph_.value(FirstResult(node)).tensor.rank();
     const bool last = node.op->layout == LayoutRule::kSame ? cut_.SideOf(node_vertex_[n])
                                                            : node.op->layout == LayoutRule::kChannelsLast;
     if (!in_program || !last || rank < 3 || value.constant->desc.type != DataType::kF32) return id;
