@@ -52,6 +52,30 @@ A ScatterReduce(ScatterReduction reduction, A old, A update) {
   return update;
 }
 
+// A copy of source 0 with the updates of source 2 put in. for_each_update calls its argument with the offsets of an
+// element of the result and of the update that goes there, and returns a Status.
+template <class Float, class ForEachUpdate>
+Status ScatterReference(const ReferenceCall& reference, ForEachUpdate&& for_each_update) {
+  const TensorDesc &updates = reference.call.src[2], &y = reference.call.dst[0];
+  MOKA_ASSIGN_OR_RETURN(const ScatterReduction reduction, ReadScatterReduction(*reference.call.attrs));
+  MOKA_RETURN_IF_ERROR(CopyElements(reference.call.src[0], reference.src[0], y, reference.dst[0]));
+  if (reduction == ScatterReduction::kNone) {
+    return WithStorageType(y.type, [&](auto bits) {
+      return for_each_update([&](int64_t to, int64_t from) {
+        StoreRaw(reference.dst[0], to, LoadRaw<decltype(bits)>(reference.src[2], from));
+      });
+    });
+  }
+  return WithAccumulator<Float>(y.type, [&](auto accumulator) {
+    using Acc = decltype(accumulator);
+    return for_each_update([&](int64_t to, int64_t from) {
+      Store<Acc>(
+          y, reference.dst[0], to,
+          ScatterReduce(reduction, Load<Acc>(y, reference.dst[0], to), Load<Acc>(updates, reference.src[2], from)));
+    });
+  });
+}
+
 }  // namespace moka
 
 #endif  // MOKA_OPS_INDEXING_H_

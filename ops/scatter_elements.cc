@@ -50,24 +50,7 @@ Status ForEachUpdate(const ReferenceCall& reference, F&& apply) {
 
 template <class Float>
 Status ScatterElementsReference(const ReferenceCall& reference) {
-  const TensorDesc &updates = reference.call.src[2], &y = reference.call.dst[0];
-  MOKA_ASSIGN_OR_RETURN(const ScatterReduction reduction, ReadScatterReduction(*reference.call.attrs));
-  MOKA_RETURN_IF_ERROR(CopyElements(reference.call.src[0], reference.src[0], y, reference.dst[0]));
-  if (reduction == ScatterReduction::kNone) {
-    return WithStorageType(y.type, [&](auto bits) {
-      return ForEachUpdate(reference, [&](int64_t to, int64_t from) {
-        StoreRaw(reference.dst[0], to, LoadRaw<decltype(bits)>(reference.src[2], from));
-      });
-    });
-  }
-  return WithAccumulator<Float>(y.type, [&](auto accumulator) {
-    using Acc = decltype(accumulator);
-    return ForEachUpdate(reference, [&](int64_t to, int64_t from) {
-      Store<Acc>(
-          y, reference.dst[0], to,
-          ScatterReduce(reduction, Load<Acc>(y, reference.dst[0], to), Load<Acc>(updates, reference.src[2], from)));
-    });
-  });
+  return ScatterReference<Float>(reference, [&](auto apply) { return ForEachUpdate(reference, apply); });
 }
 
 }  // namespace
