@@ -1,11 +1,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
 #include "tools/command.h"
 #include "tools/compare.h"
@@ -17,6 +19,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
+constexpr std::string_view kInput = "input", kOutput = "output";  // the files' prefixes
 constexpr const char kDebianSuite[] = "/usr/share/libonnx-testdata/data";
 
 struct ConformanceCommand {
@@ -64,15 +67,26 @@ Tolerance ToleranceOf(const fs::path& folder) {
 }
 
 // Old suites hold bf16 as the bits in u16.
-Result<Datum> AsDeclared(const Tensor& tensor, DataType declared) {
-  if (tensor.type() != DataType::kU16 || declared != DataType::kBF16) return Datum(tensor);
-  Result<Tensor> same_bits = Tensor::CopyOf({declared, tensor.shape(), tensor.data()});
-  if (!same_bits.ok()) return same_bits.status();
-  return Datum(std::move(*same_bits));
+Result<Tensor> AsDeclaredType(const Tensor& tensor, DataType declared) {
+  if (tensor.type() != DataType::kU16 || declared != DataType::kBF16) return tensor;
+  return Tensor::CopyOf({declared, tensor.shape(), tensor.data()});
+}
+
+// Debian's cases of CastLike hold one element, [1], for an input `like` of [3, 4], of which only the type matters. Such
+// a single element is repeated. Other ranks and shapes stay as they are, for the engine to refuse.
+Result<Tensor> AsDeclaredShape(const Tensor& tensor, const ValueInfo& info) {
+  const bool fixed = info.ranked && std::all_of(info.dims.begin(), info.dims.end(), [](int64_t d) { return d > 0; });
+  const size_t element = SizeOf(tensor.type());
+  if (!fixed || tensor.shape() != Shape{1} || info.dims.size() < 2 || tensor.type() == DataType::kString) return tensor;
+  Result<Tensor> repeated = Tensor::Create(tensor.type(), info.dims);
+  if (!repeated.ok()) return repeated.status();
+  for (int64_t i = 0; i < repeated->size(); i++)
+    std::memcpy(repeated->as<std::byte>() + static_cast<size_t>(i) * element, tensor.data(), element);
+  return repeated;
 }
 
 // prefix_0.pb, prefix_1.pb ... as far as they exist, as the model's inputs or outputs declare them.
-Result<std::vector<Datum>> LoadData(const fs::path& folder, const std::string& prefix,
+Result<std::vector<Datum>> LoadData(const fs::path& folder, std::string_view prefix,
                                     const std::vector<ValueInfo>& infos) {
   std::vector<Datum> data;
   for (size_t i = 0;; i++) {
@@ -81,15 +95,20 @@ Result<std::vector<Datum>> LoadData(const fs::path& folder, const std::string& p
     const ValueInfo info = i < infos.size() ? infos[i] : ValueInfo();
     Result<Datum> datum = LoadDatum(path.string(), info.kind);
     if (!datum.ok()) return datum.status();
-    if (datum->is_tensor()) datum = AsDeclared(datum->tensor(), info.type);
+    if (datum->is_tensor()) {
+      Result<Tensor> tensor = AsDeclaredType(datum->tensor(), info.type);
+      if (tensor.ok() && prefix == kInput) tensor = AsDeclaredShape(*tensor, info);
+      if (!tensor.ok()) return tensor.status();
+      datum = Datum(std::move(*tensor));
+    }
     data.push_back(std::move(*datum));
   }
 }
 
 CaseResult RunDataSet(const Model& model, Session& session, const fs::path& folder, const Tolerance& tolerance) {
-  Result<std::vector<Datum>> inputs = LoadData(folder, "input", model.inputs());
+  Result<std::vector<Datum>> inputs = LoadData(folder, kInput, model.inputs());
   if (!inputs.ok()) return From(inputs.status());
-  Result<std::vector<Datum>> wanted = LoadData(folder, "output", model.outputs());
+  Result<std::vector<Datum>> wanted = LoadData(folder, kOutput, model.outputs());
   if (!wanted.ok()) return From(wanted.status());
   Result<std::vector<Datum>> outputs = session.RunData(*inputs);
   if (!outputs.ok()) return From(outputs.status());
@@ -145,7 +164,8 @@ CaseResult RunCase(const fs::path& folder, const ConformanceCommand& command) {
   return result;
 }
 
-// Lines "case: reason"; '#' starts a comment. A reason that starts with '~' says that the case may also pass, by chance.
+// Lines "case: reason"; '#' starts a comment. A reason that starts with '~' says that the case may also pass, by
+// chance.
 std::map<std::string, std::string> LoadSkips(const std::string& path) {
   std::map<std::string, std::string> skips;
   std::ifstream file(path);
