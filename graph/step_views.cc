@@ -133,25 +133,27 @@ bool StepBuilder::MakeViews(int n) {
 }
 
 // The source's strides cannot express the new shape, but those of a dense result express the old one: a strided copy
-// between equal shapes does it.
+// between equal shapes does it. A copy reads elements, but writes the padding lanes of what looks padded, as one row of
+// packed elements does: where the result has no such lanes, or other ones, packed rows in memory of their own come
+// first.
 bool StepBuilder::MakeReshapeCopy(int n, int src, ValueId v, std::vector<Refusal>* refusals) {
   const std::string& name = graph_.nodes[static_cast<size_t>(n)].name;
   const Shape old_shape = plan_value(src).desc.shape();
-  const int d = plan_value(src).device;
+  const int d = plan_value(src).device, align = alignment(d);
   TensorDesc seen;
   const TensorDesc part = ResultDesc(v, d, true);
-  if (HasPadding(part, alignment(d)) || !ReshapeView(part, old_shape, &seen)) {
-    // Into packed rows first, from there to where they belong.
-    const TensorDesc packed = MakeDense(part.type, part.shape(), graph_.value(v).format);
-    if (!ReshapeView(packed, old_shape, &seen)) return false;
-    const int middle = NewValue(v, d, packed);
-    const int middle_seen = NewAlias(v, PlanValue::kPart, middle, seen, 0);
-    const int middle_read = NewAlias(v, PlanValue::kView, middle, packed, 0);
-    return EmitCopy(n, name, src, middle_seen, refusals) &&
-           EmitCopy(n, name, middle_read, NewResult(v, d, true), refusals);
+  if (!HasPadding(part, align) && ReshapeView(part, old_shape, &seen) && !HasPadding(seen, align)) {
+    const int result = NewResult(v, d, true);
+    return EmitCopy(n, name, src, NewAlias(v, PlanValue::kPart, result, seen, 0), refusals);
   }
-  const int result = NewResult(v, d, true);
-  return EmitCopy(n, name, src, NewAlias(v, PlanValue::kPart, result, seen, 0), refusals);
+  const TensorDesc packed = MakeDense(part.type, part.shape(), graph_.value(v).format);
+  if (!ReshapeView(packed, old_shape, &seen)) return false;
+  const int middle = NewValue(v, d, packed);
+  plan_value(middle).bytes = PaddedBytes(seen, align);
+  const int written = NewAlias(v, PlanValue::kPart, middle, seen, 0);
+  const int read = NewAlias(v, PlanValue::kView, middle, packed, 0);
+  plan_value(read).bytes = packed.ExtentBytes();
+  return EmitCopy(n, name, src, written, refusals) && EmitCopy(n, name, read, NewResult(v, d, true), refusals);
 }
 
 // A graph output in host memory is written by its producer, straight into the caller's memory; through operators that

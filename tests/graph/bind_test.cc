@@ -206,6 +206,17 @@ TEST(Bind, ViewsOfViewsAgree) {
   ExpectSameEverywhere(b.Finish({sum, parts[0], t, u}), {Random({4, 6, 5})});
 }
 
+// One row of packed elements looks padded to a device with whole vectors, whatever it is a part of.
+TEST(Bind, ReshapesToAndFromOneRowAgree) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {3, 5});
+  const ValueId row = b.Node("Flatten", {b.Node("Relu", {x})}, {{"axis", int64_t{0}}});
+  const ValueId rows = b.Node("Reshape", {b.Node("Relu", {row}), b.Ints({3, 5})});
+  const ValueId column = b.Node("Reshape", {b.Node("Relu", {x}), b.Ints({15, 1})});
+  ExpectSameEverywhere(b.Finish({b.Node("Relu", {rows}), b.Node("Relu", {row}), b.Node("Relu", {column})}),
+                       {Random({3, 5})});
+}
+
 TEST(Bind, OutputsThatNoKernelWrites) {
   GraphBuilder b;
   const ValueId x = b.Input("x", {b.Symbol("n"), 7});
