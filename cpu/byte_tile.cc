@@ -20,7 +20,8 @@ using VBytes = hn::Vec<DBytes>;
 // Bytes become i16: those at even places and those at odd places of the 4, whose products are added by pairs.
 using D16 = hn::Repartition<int16_t, D>;
 using V16 = hn::Vec<D16>;
-// With a constructor of its own: an implicit one would lack the attributes of the target, and GCC would refuse to inline.
+// With a constructor of its own: an implicit one would lack the attributes of the target, and GCC would refuse to
+// inline.
 struct Weights {
   HWY_INLINE Weights() {}
   HWY_INLINE Weights(V16 even_bytes, V16 odd_bytes) : even(even_bytes), odd(odd_bytes) {}

@@ -1,28 +1,23 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "tools/command.h"
+#include "tools/worker.h"
 
 namespace moka::tools {
 namespace {
 
 using nlohmann::json;
-using Clock = std::chrono::steady_clock;
 
 struct BenchCommand {
   RunOptions run;
   std::vector<std::string> sizes;
   int warmup = 3, rounds = 20;
-  bool as_json = false;
+  bool as_json = false, worker = false;
   std::string trace;
 };
-
-double MillisecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 // `values` must not be empty.
 double Percentile(std::vector<double> values, double fraction) {
@@ -37,18 +32,18 @@ struct Timings {
 
 // Runs `rounds` times after the warm-up, into tensors that are made once.
 Status Measure(Session& session, const std::vector<Tensor>& inputs, const BenchCommand& command, Timings& timings) {
-  const auto first = Clock::now();
+  const Stopwatch first;
   Result<std::vector<Tensor>> outputs = session.Run(Views(inputs));
-  timings.first_ms = MillisecondsSince(first);
+  timings.first_ms = first.milliseconds();
   if (!outputs.ok()) return outputs.status();
   std::vector<TensorView> into;
   for (Tensor& tensor : *outputs) into.push_back(tensor.view());
   const std::vector<ConstTensorView> from = Views(inputs);
   for (int i = 0; i < command.warmup + command.rounds; i++) {
-    const auto start = Clock::now();
+    const Stopwatch watch;
     const Status status = session.RunInto(from.data(), from.size(), into.data(), into.size());
     if (!status.ok()) return status;
-    if (i >= command.warmup) timings.run_ms.push_back(MillisecondsSince(start));
+    if (i >= command.warmup) timings.run_ms.push_back(watch.milliseconds());
   }
   return Status();
 }
@@ -123,13 +118,14 @@ void Print(const json& report) {
 }
 
 int Bench(const BenchCommand& command) {
+  if (command.worker) return Work(command.run, command.sizes);
   Timings timings, profiled;
-  const auto start = Clock::now();
+  const Stopwatch watch;
   Result<Model> model = Model::Load(command.run.model);
   if (!model.ok()) return Fail(model.status());
   Result<Session> session = Session::Create(*model, ToSessionOptions(command.run));
   if (!session.ok()) return Fail(session.status());
-  timings.load_ms = MillisecondsSince(start);
+  timings.load_ms = watch.milliseconds();
   Result<std::vector<Tensor>> inputs = LoadInputs(*model, command.run.inputs, /*synthesize=*/true, command.sizes);
   if (!inputs.ok()) return Fail(inputs.status());
   if (Status status = Measure(*session, *inputs, command, timings); !status.ok()) return Fail(status);
@@ -164,8 +160,13 @@ void AddBench(CLI::App& app, int& exit_code) {
       ->default_str("1 for the first dimension, else 224");
   app_bench->add_option("--warmup", command->warmup, "Runs before measuring")->check(CLI::Range(0, 100000));
   app_bench->add_option("--rounds", command->rounds, "Runs measured")->check(CLI::Range(1, 1000000));
-  app_bench->add_flag("--json", command->as_json, "Print JSON");
-  app_bench->add_option("--trace", command->trace, "Write a trace for Chrome (chrome://tracing) or Perfetto");
+  CLI::Option* as_json = app_bench->add_flag("--json", command->as_json, "Print JSON");
+  CLI::Option* trace =
+      app_bench->add_option("--trace", command->trace, "Write a trace for Chrome (chrome://tracing) or Perfetto");
+  app_bench
+      ->add_flag("--worker", command->worker, "Answer run, mem, save DIR and quit on standard input, for a harness")
+      ->excludes(as_json)
+      ->excludes(trace);
   app_bench->callback([command, &exit_code] { exit_code = Bench(*command); });
 }
 

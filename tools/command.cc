@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -121,6 +122,18 @@ std::string FileNameFor(const std::string& value_name) {
     if (!plain) c = '_';
   }
   return name;
+}
+
+Status SaveAll(const std::vector<std::string>& names, const std::vector<Tensor>& tensors, const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    return Status(StatusCode::kNotFound, fmt::format("cannot make the folder {}: {}", folder, error.message()));
+  for (size_t i = 0; i < tensors.size(); i++) {
+    const std::string path = fmt::format("{}/{}.npy", folder, FileNameFor(names[i]));
+    if (Status status = SaveNpy(path, tensors[i].view()); !status.ok()) return status;
+  }
+  return Status();
 }
 
 bool WriteText(const std::string& path, const std::string& text) {

@@ -3,6 +3,7 @@
 #define MOKA_TOOLS_COMMAND_H_
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,22 @@ std::vector<ConstTensorView> Views(const std::vector<Tensor>& tensors);
 // The name with everything outside [A-Za-z0-9_.-] turned into '_'.
 std::string FileNameFor(const std::string& value_name);
 
+// Writes DIR/NAME.npy for each tensor, making the folder.
+Status SaveAll(const std::vector<std::string>& names, const std::vector<Tensor>& tensors, const std::string& folder);
+
 // Writes text to a file; false when it cannot.
 bool WriteText(const std::string& path, const std::string& text);
+
+// Runs from its construction.
+class Stopwatch {
+ public:
+  double milliseconds() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 // Each adds its subcommand; its callback sets `exit_code`.
 void AddRun(CLI::App& app, int& exit_code);

@@ -1,8 +1,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <numeric>
 
@@ -64,18 +62,6 @@ void PrintSummary(const std::string& name, const Tensor& tensor) {
   fmt::print("\n");
 }
 
-Status SaveAll(const std::vector<std::string>& names, const std::vector<Tensor>& tensors, const std::string& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error)
-    return Status(StatusCode::kNotFound, fmt::format("cannot make the folder {}: {}", folder, error.message()));
-  for (size_t i = 0; i < tensors.size(); i++) {
-    const std::string path = fmt::format("{}/{}.npy", folder, FileNameFor(names[i]));
-    if (Status status = SaveNpy(path, tensors[i].view()); !status.ok()) return status;
-  }
-  return Status();
-}
-
 // One picture as the inputs of a model.
 Result<std::vector<Tensor>> ImageInputs(const Model& model, const std::string& path, const ImageOptions& options) {
   if (model.inputs().size() != 1)
@@ -89,10 +75,9 @@ Result<std::vector<Tensor>> ImageInputs(const Model& model, const std::string& p
 Result<std::vector<Tensor>> RunRepeatedly(Session& session, const std::vector<Tensor>& inputs, int repeat) {
   Result<std::vector<Tensor>> outputs = session.Run(Views(inputs));
   if (repeat == 1 || !outputs.ok()) return outputs;
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   for (int i = 1; i < repeat && outputs.ok(); i++) outputs = session.Run(Views(inputs));
-  const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-  fmt::print("{:.3f} ms a run, mean of {} after the first\n", time.count() / (repeat - 1), repeat - 1);
+  fmt::print("{:.3f} ms a run, mean of {} after the first\n", watch.milliseconds() / (repeat - 1), repeat - 1);
   return outputs;
 }
 

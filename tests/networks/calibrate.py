@@ -29,9 +29,9 @@ def images(count, height, width, generator):
     return (mixed - mixed.mean()) / mixed.std()
 
 
-def channel_statistics(x):
-    """Mean and variance of `x` per channel (axis 1), the variance kept off zero."""
-    axes = [axis for axis in range(x.dim()) if axis != 1]
+def channel_statistics(x, channels=1):
+    """Mean and variance of `x` per channel (the axis `channels`), the variance kept off zero."""
+    axes = [axis for axis in range(x.dim()) if axis != channels % x.dim()]
     variance = x.var(axes, unbiased=False)
     return x.mean(axes), variance.clamp(min=LEAST_VARIANCE * variance.mean().item())
 
@@ -47,7 +47,7 @@ def calibrate(net, batch, generator):
             scale = 1 / output.std()
             layer.weight *= scale
             return output * scale
-        mean, variance = channel_statistics(output)
+        mean, variance = channel_statistics(output, -1 if isinstance(layer, nn.Linear) else 1)
         scale = variance.rsqrt()
         layer.weight *= scale.reshape([-1] + [1] * (layer.weight.dim() - 1))
         layer.bias.copy_((layer.bias - mean) * scale + 0.3 * random_like(mean))
@@ -97,7 +97,7 @@ def check(net, batch):
         for module in net.modules()
         if isinstance(module, (nn.Conv2d, nn.Linear, nn.BatchNorm2d))
     ]
-    output = net(batch)
+    output = net(batch).flatten(1)
     for hook in hooks:
         hook.remove()
     likeness = torch.corrcoef(output).fill_diagonal_(0).abs().max().item()

@@ -1,0 +1,107 @@
+#include "tools/worker.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+namespace moka::tools {
+namespace {
+
+using nlohmann::json;
+
+// A field of /proc/self/status in KiB, such as "VmRSS:" (proc(5)); 0 where there is none.
+int64_t StatusKilobytes(const std::string& field) {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;) {
+    int64_t value = 0;
+    if (word == field && file >> value) return value;
+  }
+  return 0;
+}
+
+// One line, at once: the other side waits for it.
+void Answer(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+void AnswerError(const std::string& message) { Answer(json({{"error", message}}).dump()); }
+
+// Reads each byte of the results, as whoever wants them would.
+uint8_t Touch(const std::vector<Tensor>& tensors) {
+  uint8_t any = 0;
+  for (const Tensor& tensor : tensors) {
+    if (tensor.type() == DataType::kString) continue;
+    const auto* bytes = static_cast<const uint8_t*>(tensor.data());
+    for (size_t i = 0; i < tensor.bytes(); i++) any |= bytes[i];
+  }
+  return any;
+}
+
+class Worker {
+ public:
+  explicit Worker(const RunOptions& options) : options_(options) {}
+
+  Status Load(const std::vector<std::string>& sizes) {
+    const int64_t import_kb = StatusKilobytes("VmRSS:");
+    const Stopwatch watch;
+    Result<Model> model = Model::Load(options_.model);
+    if (!model.ok()) return model.status();
+    Result<Session> session = Session::Create(*model, ToSessionOptions(options_));
+    if (!session.ok()) return session.status();
+    const double load_ms = watch.milliseconds();
+    Result<std::vector<Tensor>> inputs = LoadInputs(*model, options_.inputs, /*synthesize=*/true, sizes);
+    if (!inputs.ok()) return inputs.status();
+    session_ = std::make_unique<Session>(std::move(*session));
+    inputs_ = std::move(*inputs);
+    const Result<double> first_ms = Run();
+    if (!first_ms.ok()) return first_ms.status();
+    Answer(json({{"ready", 1}, {"import_rss_kb", import_kb}, {"load_ms", load_ms}, {"first_ms", *first_ms}}).dump());
+    return Status();
+  }
+
+  // Milliseconds.
+  Result<double> Run() {
+    const Stopwatch watch;
+    Result<std::vector<Tensor>> outputs = session_->Run(Views(inputs_));
+    if (!outputs.ok()) return outputs.status();
+    sink_ = Touch(*outputs);
+    const double ms = watch.milliseconds();
+    outputs_ = std::move(*outputs);
+    return ms;
+  }
+
+  void Obey(const std::string& line) {
+    if (line == "run") {
+      const Result<double> ms = Run();
+      return ms.ok() ? Answer(fmt::format("{:.6f}", *ms)) : AnswerError(ms.status().message());
+    }
+    if (line == "mem") {
+      return Answer(json({{"peak_kb", StatusKilobytes("VmHWM:")}, {"rss_kb", StatusKilobytes("VmRSS:")}}).dump());
+    }
+    if (line.rfind("save ", 0) == 0) {
+      const Status status = SaveAll(session_->output_names(), outputs_, line.substr(5));
+      return status.ok() ? Answer("saved") : AnswerError(status.message());
+    }
+    AnswerError(fmt::format("'{}' is none of run, mem, save DIR, quit", line));
+  }
+
+ private:
+  const RunOptions& options_;
+  std::unique_ptr<Session> session_;
+  std::vector<Tensor> inputs_, outputs_;
+  volatile uint8_t sink_ = 0;
+};
+
+}  // namespace
+
+int Work(const RunOptions& options, const std::vector<std::string>& sizes) {
+  Worker worker(options);
+  if (const Status status = worker.Load(sizes); !status.ok()) return Fail(status);
+  for (std::string line; std::getline(std::cin, line) && line != "quit";) worker.Obey(line);
+  return kRight;
+}
+
+}  // namespace moka::tools
