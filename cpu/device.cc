@@ -93,7 +93,7 @@ class CpuDevice final : public Device {
           DftRows(),           LayerNormRows(),     GroupNormRows(),    LpNormRows(),      SearchRows(),
           CumulativeRows(),    AttentionRows(),     MeanVarianceRows(), RotaryRows(),      LinearAttentionRows(),
           ByteDepthwiseRows(), ByteConvRows(),      ByteGemmRows(),     ByteElementRows(), BytePoolRows(),
-          QuantizeRows(),      NBitsRows()}) {
+          QuantizeRows(),      NBitsRows(),         GroupQueryRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
     }
   }

@@ -131,6 +131,7 @@ std::span<const KernelRow> LpNormRows();
 std::span<const KernelRow> SearchRows();
 std::span<const KernelRow> CumulativeRows();
 std::span<const KernelRow> AttentionRows();
+std::span<const KernelRow> GroupQueryRows();
 std::span<const KernelRow> MeanVarianceRows();
 std::span<const KernelRow> RotaryRows();
 std::span<const KernelRow> LinearAttentionRows();

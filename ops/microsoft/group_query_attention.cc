@@ -1,8 +1,5 @@
-// Causal attention with fewer heads for keys and values than for queries, over a cache. src 0 query [batch, length,
-// heads * size], 1 key, 2 value [batch, length, kv_heads * size] (absent: all three are packed in src 0), 3 past_key,
-// 4 past_value [batch, kv_heads, past, size], 5 seqlens_k (valid keys - 1 of each row), 6 total_sequence_length, 7
-// cos_cache, 8 sin_cache, 9 position_ids, 10 attention_bias, 11 head_sink. dst 0 output, 1 present_key, 2
-// present_value.
+#include "ops/microsoft/group_query_attention.h"
+
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -15,30 +12,6 @@
 #include "ops/reference.h"
 
 namespace moka {
-namespace {
-
-enum Operand : size_t {
-  kQuery,
-  kKey,
-  kValue,
-  kPastKey,
-  kPastValue,
-  kLengths,
-  kTotal,
-  kCos,
-  kSin,
-  kPositions,
-  kBias,
-  kSink,
-};
-
-struct GqaParams {
-  int64_t heads = 0, kv_heads = 0, window = -1;
-  float scale = 0, softcap = 0;
-  bool rotary = false, interleaved = false, smooth = false;
-
-  static Result<GqaParams> From(const Attributes& attrs);
-};
 
 Result<GqaParams> GqaParams::From(const Attributes& attrs) {
   GqaParams p;
@@ -62,6 +35,23 @@ Result<GqaParams> GqaParams::From(const Attributes& attrs) {
   return p;
 }
 
+Result<GqaExtent> GqaExtentOf(const OpCall& call, const void* lengths, const void* total, int64_t row) {
+  const TensorDesc& desc = call.src[kGqaLengths];
+  const int64_t length = call.src[kGqaQuery].dims[1], batch = call.src[kGqaQuery].dims[0];
+  const int64_t most = Load<int64_t>(call.src[kGqaTotal], total, 0);
+  const int64_t step =
+      desc.rank == 0 ? 0 : desc.strides[desc.dims[0] == batch ? 0 : static_cast<size_t>(desc.rank - 1)];
+  const int64_t valid = Load<int64_t>(desc, lengths, row * step) + 1, past = length == most ? 0 : valid - length;
+  const int64_t room = call.has_src(kGqaPastKey) ? call.src[kGqaPastKey].dims[2] : 0;
+  if (valid < 1 || valid > most || past < 0 || past > room) {
+    return InvalidArgument("src 5 (seqlens_k): element ", row, " is ", valid - 1, " with ", length, " new of ", most,
+                           " keys and a past of ", room);
+  }
+  return GqaExtent{past, valid};
+}
+
+namespace {
+
 // ---- Inference ----------------------------------------------------------------------------------------------------
 
 Status RequireDims(InferContext& ctx, size_t src, const std::vector<Dim>& dims) {
@@ -76,58 +66,59 @@ Status RequireDims(InferContext& ctx, size_t src, const std::vector<Dim>& dims) 
 Status CheckTypes(InferContext& ctx) {
   for (size_t i = 0; i < ctx.src.size(); ++i) {
     if (!ctx.has_src(i)) continue;
-    const bool index = i == kLengths || i == kTotal || i == kPositions;
+    const bool index = i == kGqaLengths || i == kGqaTotal || i == kGqaPositions;
     MOKA_RETURN_IF_ERROR(index ? CheckType(ctx, i, kIndexTypes) : CheckType(ctx, i, kFloatTypes));
     if (!index) MOKA_RETURN_IF_ERROR(CheckSameType(ctx, i, 0));
   }
-  for (const size_t i : {kLengths, kTotal}) {
+  for (const int i : {kGqaLengths, kGqaTotal}) {
     if (!ctx.has_src(i)) return InvalidModel("src ", i, " is missing");
   }
   return Status();
 }
 
 Status CheckTables(InferContext& ctx, const GqaParams& params, const std::vector<Dim>& query) {
-  if (params.rotary && (!ctx.has_src(kCos) || !ctx.has_src(kSin))) {
+  if (params.rotary && (!ctx.has_src(kGqaCos) || !ctx.has_src(kGqaSin))) {
     return InvalidModel("src 7 (cos_cache) and 8 (sin_cache) are missing, but attribute 'do_rotary' is set");
   }
   if (params.rotary) {
-    MOKA_RETURN_IF_ERROR(CheckRank(ctx, kCos, 2, 2));
-    MOKA_RETURN_IF_ERROR(RequireDims(ctx, kSin, ctx.src[kCos]->dims));
+    MOKA_RETURN_IF_ERROR(CheckRank(ctx, kGqaCos, 2, 2));
+    MOKA_RETURN_IF_ERROR(RequireDims(ctx, kGqaSin, ctx.src[kGqaCos]->dims));
   }
-  MOKA_RETURN_IF_ERROR(RequireDims(ctx, kPositions, {query[0], query[1]}));
-  if (ctx.has_src(kBias)) {
-    MOKA_RETURN_IF_ERROR(CheckRank(ctx, kBias, 4, 4));
-    MOKA_RETURN_IF_ERROR(RequireEqual(ctx, ctx.src[kBias]->dims[2], query[1], "dim 2 of src 10 (attention_bias)"));
+  MOKA_RETURN_IF_ERROR(RequireDims(ctx, kGqaPositions, {query[0], query[1]}));
+  if (ctx.has_src(kGqaBias)) {
+    MOKA_RETURN_IF_ERROR(CheckRank(ctx, kGqaBias, 4, 4));
+    MOKA_RETURN_IF_ERROR(RequireEqual(ctx, ctx.src[kGqaBias]->dims[2], query[1], "dim 2 of src 10 (attention_bias)"));
   }
-  return RequireDims(ctx, kSink, {Dim(params.heads)});
+  return RequireDims(ctx, kGqaSink, {Dim(params.heads)});
 }
 
 Status InferGqa(InferContext& ctx) {
   MOKA_ASSIGN_OR_RETURN(const GqaParams params, GqaParams::From(*ctx.attrs));
   MOKA_RETURN_IF_ERROR(CheckTypes(ctx));
-  MOKA_RETURN_IF_ERROR(CheckRank(ctx, kQuery, 3, 3));
-  const std::vector<Dim>& query = ctx.src[kQuery]->dims;
-  const bool packed = !ctx.has_src(kKey);
-  if (packed != !ctx.has_src(kValue)) return InvalidModel("src 1 (key) without src 2 (value), or the reverse");
+  MOKA_RETURN_IF_ERROR(CheckRank(ctx, kGqaQuery, 3, 3));
+  const std::vector<Dim>& query = ctx.src[kGqaQuery]->dims;
+  const bool packed = !ctx.has_src(kGqaKey);
+  if (packed != !ctx.has_src(kGqaValue)) return InvalidModel("src 1 (key) without src 2 (value), or the reverse");
   const int64_t parts = params.heads + (packed ? 2 * params.kv_heads : 0);
   const Dim size = Dim::FloorDiv(query[2], Dim(parts)), heads = Dim(params.heads), kv_heads = Dim(params.kv_heads);
   MOKA_RETURN_IF_ERROR(RequireEqual(ctx, query[2], size * Dim(parts), "dim 2 of src 0 (query)"));
-  for (const size_t i : {kKey, kValue})
+  for (const int i : {kGqaKey, kGqaValue})
     MOKA_RETURN_IF_ERROR(RequireDims(ctx, i, {query[0], query[1], kv_heads * size}));
-  if (ctx.has_src(kPastKey) != ctx.has_src(kPastValue)) {
+  if (ctx.has_src(kGqaPastKey) != ctx.has_src(kGqaPastValue)) {
     return InvalidModel("src 3 (past_key) without src 4 (past_value), or the reverse");
   }
   Dim past = 0;
-  if (ctx.has_src(kPastKey)) {
-    MOKA_RETURN_IF_ERROR(CheckRank(ctx, kPastKey, 4, 4));
-    past = ctx.src[kPastKey]->dims[2];
-    for (const size_t i : {kPastKey, kPastValue}) {
+  if (ctx.has_src(kGqaPastKey)) {
+    MOKA_RETURN_IF_ERROR(CheckRank(ctx, kGqaPastKey, 4, 4));
+    past = ctx.src[kGqaPastKey]->dims[2];
+    for (const int i : {kGqaPastKey, kGqaPastValue}) {
       MOKA_RETURN_IF_ERROR(RequireDims(ctx, i, {query[0], kv_heads, past, size}));
     }
   }
-  MOKA_RETURN_IF_ERROR(RequireEqual(ctx, Product(ctx.src[kLengths]->dims), query[0], "elements of src 5 (seqlens_k)"));
+  MOKA_RETURN_IF_ERROR(
+      RequireEqual(ctx, Product(ctx.src[kGqaLengths]->dims), query[0], "elements of src 5 (seqlens_k)"));
   MOKA_RETURN_IF_ERROR(CheckTables(ctx, params, query));
-  MOKA_ASSIGN_OR_RETURN(const std::vector<Dim> total, ctx.Elements(kTotal));
+  MOKA_ASSIGN_OR_RETURN(const std::vector<Dim> total, ctx.Elements(kGqaTotal));
   if (total.size() != 1) return InvalidModel("src 6 (total_sequence_length) is no scalar");
   for (size_t i = 0; i < ctx.dst.size(); ++i) {
     ctx.dst[i].type = ctx.src[0]->type;
@@ -143,27 +134,18 @@ template <class A>
 class GqaReference {
  public:
   GqaReference(const ReferenceCall& reference, const GqaParams& params)
-      : reference_(reference), call_(reference.call), params_(params), packed_(!call_.has_src(kKey)) {
-    const TensorDesc& query = call_.src[kQuery];
+      : reference_(reference), call_(reference.call), params_(params), packed_(!call_.has_src(kGqaKey)) {
+    const TensorDesc& query = call_.src[kGqaQuery];
     batch_ = query.dims[0];
     length_ = query.dims[1];
     size_ = query.dims[2] / (params.heads + (packed_ ? 2 * params.kv_heads : 0));
   }
 
   Status Run() {
-    const int64_t total = Load<int64_t>(call_.src[kTotal], reference_.src[kTotal], 0);
     for (int64_t row = 0; row < batch_; ++row) {
-      const TensorDesc& lengths = call_.src[kLengths];
-      const int64_t step =
-          lengths.rank == 0 ? 0 : lengths.strides[lengths.dims[0] == batch_ ? 0 : size_t(lengths.rank - 1)];
-      const int64_t valid = Load<int64_t>(lengths, reference_.src[kLengths], row * step) + 1;
-      const int64_t past = length_ == total ? 0 : valid - length_;
-      const int64_t room = call_.has_src(kPastKey) ? call_.src[kPastKey].dims[2] : 0;
-      if (valid < 1 || valid > total || past < 0 || past > room) {
-        return InvalidArgument("src 5 (seqlens_k): element ", row, " is ", valid - 1, " with ", length_, " new of ",
-                               total, " keys and a past of ", room);
-      }
-      MOKA_RETURN_IF_ERROR(RunRow(row, past, valid));
+      MOKA_ASSIGN_OR_RETURN(const GqaExtent extent,
+                            GqaExtentOf(call_, reference_.src[kGqaLengths], reference_.src[kGqaTotal], row));
+      MOKA_RETURN_IF_ERROR(RunRow(row, extent.past, extent.valid));
     }
     return Status();
   }
@@ -183,19 +165,21 @@ class GqaReference {
     }
     return v;
   }
-  std::vector<A> QueryVector(int64_t row, int64_t at, int64_t head) const { return NewVector(kQuery, row, at, head); }
+  std::vector<A> QueryVector(int64_t row, int64_t at, int64_t head) const {
+    return NewVector(kGqaQuery, row, at, head);
+  }
   std::vector<A> KvVector(bool value, int64_t row, int64_t at, int64_t head) const {
-    if (!packed_) return NewVector(value ? kValue : kKey, row, at, head);
-    return NewVector(kQuery, row, at, params_.heads + (value ? params_.kv_heads : 0) + head);
+    if (!packed_) return NewVector(value ? kGqaValue : kGqaKey, row, at, head);
+    return NewVector(kGqaQuery, row, at, params_.heads + (value ? params_.kv_heads : 0) + head);
   }
 
   Status Rotate(int64_t row, int64_t at, int64_t past, std::vector<A>* v) const {
     if (!params_.rotary) return Status();
-    const TensorDesc &cos = call_.src[kCos], &sin = call_.src[kSin];
+    const TensorDesc &cos = call_.src[kGqaCos], &sin = call_.src[kGqaSin];
     int64_t position = past + at;
-    if (has_src(kPositions)) {
-      const TensorDesc& ids = call_.src[kPositions];
-      position = Load<int64_t>(ids, reference_.src[kPositions], row * ids.strides[0] + at * ids.strides[1]);
+    if (has_src(kGqaPositions)) {
+      const TensorDesc& ids = call_.src[kGqaPositions];
+      position = Load<int64_t>(ids, reference_.src[kGqaPositions], row * ids.strides[0] + at * ids.strides[1]);
     }
     const int64_t half = cos.dims[1];
     if (position < 0 || position >= cos.dims[0] || 2 * half > size_) {
@@ -205,8 +189,8 @@ class GqaReference {
     for (int64_t j = 0; j < half; ++j) {
       A& a = (*v)[static_cast<size_t>(params_.interleaved ? 2 * j : j)];
       A& b = (*v)[static_cast<size_t>(params_.interleaved ? 2 * j + 1 : j + half)];
-      const A c = Load<A>(cos, reference_.src[kCos], position * cos.strides[0] + j * cos.strides[1]);
-      const A s = Load<A>(sin, reference_.src[kSin], position * sin.strides[0] + j * sin.strides[1]);
+      const A c = Load<A>(cos, reference_.src[kGqaCos], position * cos.strides[0] + j * cos.strides[1]);
+      const A s = Load<A>(sin, reference_.src[kGqaSin], position * sin.strides[0] + j * sin.strides[1]);
       const A turned = a * c - b * s;
       b = b * c + a * s;
       a = turned;
@@ -218,8 +202,8 @@ class GqaReference {
     for (int64_t head = 0; head < params_.kv_heads; ++head) {
       Rows keys, values;
       for (int64_t at = 0; at < past; ++at) {
-        keys.push_back(PastVector(kPastKey, row, head, at));
-        values.push_back(PastVector(kPastValue, row, head, at));
+        keys.push_back(PastVector(kGqaPastKey, row, head, at));
+        values.push_back(PastVector(kGqaPastValue, row, head, at));
       }
       for (int64_t at = 0; at < length_; ++at) {
         keys.push_back(KvVector(false, row, at, head));
@@ -263,10 +247,10 @@ class GqaReference {
   }
 
   A Bias(int64_t row, int64_t head, int64_t at, int64_t key) const {
-    if (!has_src(kBias)) return A{};
-    const TensorDesc& bias = call_.src[kBias];
+    if (!has_src(kGqaBias)) return A{};
+    const TensorDesc& bias = call_.src[kGqaBias];
     if (key >= bias.dims[3]) return A{};
-    return Load<A>(bias, reference_.src[kBias],
+    return Load<A>(bias, reference_.src[kGqaBias],
                    (bias.dims[0] == 1 ? 0 : row * bias.strides[0]) + (bias.dims[1] == 1 ? 0 : head * bias.strides[1]) +
                        at * bias.strides[2] + key * bias.strides[3]);
   }
@@ -279,9 +263,10 @@ class GqaReference {
     const A scale = params_.scale != 0 ? static_cast<A>(params_.scale) : 1 / std::sqrt(static_cast<A>(size_));
     const int64_t end = std::min(past + at + 1, valid);
     const int64_t begin = params_.window >= 0 ? std::clamp<int64_t>(past + at + 1 - params_.window, 0, end) : 0;
-    const bool sink = params_.smooth || has_src(kSink);
-    const A sink_score =
-        has_src(kSink) ? Load<A>(call_.src[kSink], reference_.src[kSink], head * call_.src[kSink].strides[0]) : A{};
+    const bool sink = params_.smooth || has_src(kGqaSink);
+    const A sink_score = has_src(kGqaSink) ? Load<A>(call_.src[kGqaSink], reference_.src[kGqaSink],
+                                                     head * call_.src[kGqaSink].strides[0])
+                                           : A{};
     std::vector<A> scores;
     A largest = sink ? sink_score : -std::numeric_limits<A>::infinity();
     for (int64_t key = begin; key < end; ++key) {

@@ -89,16 +89,78 @@ void AddCaches(std::vector<OpCase>& cases) {
   }
 }
 
-void AddFallbacks(std::vector<OpCase>& cases) {
-  const Sizes s = {1, 2, 1, 3, 5, 4, 6};
-  for (int64_t mode = 0; mode < 4; ++mode) {
+// All scores, with rows that see nothing and keys that the mask does not reach.
+void AddScores(std::vector<OpCase>& cases) {
+  const auto add = [&](const std::string& name, const Sizes& s, CaseOperand mask, int64_t mode, int64_t past) {
     std::vector<CaseOperand> src = Operands(s, false);
-    src.push_back(Fed({3, 5}, DataType::kBool));
-    OpCase op_case = MayFallBack(MakeCase(StrCat("Attention/scores", mode),
-                                          Attrs({{"qk_matmul_output_mode", mode}, {"softcap", 1.5f}}), std::move(src)));
+    src.push_back(std::move(mask));
+    if (past > 0) {
+      src.push_back(Fed({s.batch, s.kv_heads, past, s.size}));
+      src.push_back(Fed({s.batch, s.kv_heads, past, s.v_size}));
+    }
+    OpCase op_case = CpuOnly(MakeCase(
+        StrCat("Attention/scores", mode, "_", name),
+        Attrs({{"qk_matmul_output_mode", mode}, {"softcap", 1.5f}, {"is_causal", int64_t{past > 0}}}), std::move(src)));
     op_case.num_dst = 4;
     cases.push_back(std::move(op_case));
+  };
+  for (int64_t mode = 0; mode < 4; ++mode) {
+    add("bool", {1, 2, 1, 3, 5, 4, 6}, Fed({3, 5}, DataType::kBool), mode, 0);
+    add("masked", {1, 1, 1, 2, 3, 4, 4}, Given({2, 3}, {0, 0, 0, 1, 0, 1}, DataType::kBool), mode, 0);
+    add("short", {2, 4, 2, 5, 150, 8, 8}, Fed({5, 140}), mode, 0);
+    add("plain", {1, 2, 2, 2, 17, 8, 8}, Absent(), mode, 0);
+    add("causal", {1, 2, 2, 4, 4, 8, 8}, Absent(), mode, 3);
   }
+}
+
+struct Grouped {
+  int64_t batch, length, past;
+  std::vector<double> lengths;  // valid keys - 1 of each row
+  int64_t total, heads = 4, kv_heads = 2, size = 16, half = 0;
+  bool packed = false;
+};
+
+void AddGroup(const std::string& name, const Grouped& g, Attributes attrs, std::vector<OpCase>& cases,
+              std::vector<CaseOperand> more = {}) {
+  attrs.Set("num_heads", g.heads);
+  attrs.Set("kv_num_heads", g.kv_heads);
+  attrs.Set("do_rotary", int64_t{g.half > 0});
+  const int64_t kv = g.kv_heads * g.size;
+  std::vector<CaseOperand> src = {Fed({g.batch, g.length, g.heads * g.size + (g.packed ? 2 * kv : 0)})};
+  for (int i = 0; i < 2; ++i) src.push_back(g.packed ? Absent() : Fed({g.batch, g.length, kv}));
+  for (int i = 0; i < 2; ++i) src.push_back(g.past == 0 ? Absent() : Fed({g.batch, g.kv_heads, g.past, g.size}));
+  src.push_back(Given({g.batch}, g.lengths, DataType::kI32));
+  src.push_back(Constant(Given({}, {static_cast<double>(g.total)}, DataType::kI32)));
+  for (int i = 0; i < 2; ++i) src.push_back(g.half == 0 ? Absent() : Fed({g.total + 3, g.half}));
+  for (CaseOperand& operand : more) src.push_back(std::move(operand));
+  OpCase op_case = CpuOnly(MakeCase("GroupQueryAttention/" + name, std::move(attrs), std::move(src)));
+  op_case.op = "com.microsoft.GroupQueryAttention";
+  op_case.num_dst = 3;
+  cases.push_back(std::move(op_case));
+}
+
+void AddGroupQuery(std::vector<OpCase>& cases) {
+  const auto add = [&](const std::string& name, const Grouped& g, Attributes attrs = {},
+                       std::vector<CaseOperand> more = {}) {
+    AddGroup(name, g, std::move(attrs), cases, std::move(more));
+  };
+  for (const int64_t size : {1, 15, 16, 17, 33}) add(StrCat("size", size), {2, 5, 0, {4, 2}, 5, 4, 2, size});
+  for (const int64_t half : {1, 15, 16, 17}) {
+    add(StrCat("rotary", half), {1, 6, 0, {5}, 6, 4, 2, 2 * half, half});
+    add(StrCat("interleaved", half), {1, 6, 0, {5}, 6, 4, 2, 2 * half, half}, Attrs({{"rotary_interleaved", Int(1)}}));
+  }
+  add("rotary_part", {2, 3, 4, {6, 4}, 7, 2, 1, 12, 4});
+  add("decode", {2, 1, 140, {140, 70}, 141, 8, 2, 16, 8});
+  add("decode_buffer", {1, 1, 12, {6}, 7});
+  add("long", {1, 130, 0, {129}, 130, 3, 1, 8, 4});
+  add("packed", {2, 5, 6, {10, 7}, 11, 6, 3, 8, 4, true});
+  add("window", {1, 40, 0, {39}, 40}, Attrs({{"local_window_size", Int(7)}}));
+  add("softcap", {1, 5, 0, {4}, 5}, Attrs({{"softcap", 0.9f}, {"scale", 0.3f}}));
+  add("smooth", {1, 5, 140, {144}, 145}, Attrs({{"smooth_softmax", Int(1)}}));
+  add("positions", {2, 2, 3, {4, 4}, 5, 4, 2, 8, 4}, {}, {Given({2, 2}, {7, 0, 1, 3}, DataType::kI64)});
+  add("bias", {2, 3, 4, {6, 5}, 7}, {}, {Absent(), Fed({1, 4, 3, 7})});
+  add("bias_of_rows", {2, 3, 0, {2, 2}, 3}, {}, {Absent(), Fed({2, 1, 3, 3})});
+  add("sink", {1, 9, 0, {8}, 9}, {}, {Absent(), Absent(), Fed({4})});
 }
 
 void AddRotary(std::vector<OpCase>& cases) {
@@ -149,7 +211,8 @@ std::vector<OpCase> AttentionCases() {
   AddShapes(cases);
   AddMasks(cases);
   AddCaches(cases);
-  AddFallbacks(cases);
+  AddScores(cases);
+  AddGroupQuery(cases);
   AddRotary(cases);
   AddLinear(cases);
   return cases;
