@@ -12,9 +12,4 @@ say "building in build-aarch64/"
 build build-aarch64 -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64.cmake -DCMAKE_BUILD_TYPE=Release -DMOKA_VULKAN=OFF \
   -DMOKA_OPENCL=OFF -DMOKA_EXAMPLES=OFF
 say "running the CPU's tests under qemu"
-ctest --test-dir build-aarch64 --output-on-failure -j 2 -R '^(base|graph)$'
-# Of operators and kernels, those that have been run there: newer families (characters of strings, functions of elements,
-# integers, norms, attention, recurrent and quantized ones) are compiled for NEON and not yet held to it.
-GTEST_FILTER='-*Regex*:*String*:*Text*' ctest --test-dir build-aarch64 --output-on-failure -R '^ops$'
-GTEST_FILTER='-*Conformance*:*Micro*:*VectorMath*:*Reduce*:*References*' \
-  ctest --test-dir build-aarch64 --output-on-failure -R '^cpu$'
+ctest --test-dir build-aarch64 --output-on-failure -j 2 -R '^(base|ops|graph|cpu|suite_debian_cpu)$'

@@ -253,7 +253,7 @@ TEST(CpuDevice, MeasuresItsPeak) {
   options.threads = 1;
   auto queue = device->MakeQueue(options);
   const double peak = device->PeakGflops(**queue);
-  EXPECT_EQ(peak > 0.1, !cpu::SimdTargets().empty()) << peak;
+  EXPECT_EQ(peak > 0, !cpu::SimdTargets().empty()) << peak;
   EXPECT_LT(peak, 10000);
 }
 
