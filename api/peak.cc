@@ -4,14 +4,13 @@
 namespace moka {
 
 double MeasurePeakGflops(int threads) {
-  for (Device* device : OpenDevices(nullptr)) {
-    if (!device->limits().host_memory) continue;
-    QueueOptions options;
-    options.threads = threads;
-    auto queue = device->MakeQueue(options);
-    return queue.ok() ? device->PeakGflops(**queue) : 0;
-  }
-  return 0;
+  const Result<std::vector<Device*>> devices = DevicesFor("cpu");
+  if (!devices.ok()) return 0;
+  Device& cpu = *devices->front();
+  QueueOptions options;
+  options.threads = threads;
+  auto queue = cpu.MakeQueue(options);
+  return queue.ok() ? cpu.PeakGflops(**queue) : 0;
 }
 
 }  // namespace moka

@@ -74,6 +74,16 @@ class Worker(unittest.TestCase):
         self.assertIn("below", json.loads(answers[2])["error"])
         self.assertGreater(float(answers[3]), 0)
 
+    def test_the_cpu_loads_no_driver(self):
+        command = [MOKA, "bench", str(MODEL), "--worker"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+            json.loads(worker.stdout.readline())
+            mapped = pathlib.Path(f"/proc/{worker.pid}/maps").read_text()
+            worker.stdin.close()
+        self.assertIn("libc.so", mapped)
+        for library in ("libvulkan", "libOpenCL"):
+            self.assertNotIn(library, mapped)
+
     def test_a_model_that_cannot_run_ends_it(self):
         answers, code = self.talk(["run"], "--input", "nothing=x.npy")
         self.assertEqual((answers, code), ([], 1))

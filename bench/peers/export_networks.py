@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""Exports the networks of networks.py: calibrated random weights, an input, and the outputs that torch computes in f64.
+
+usage: export_networks.py OUTDIR [NAME...]
+
+Into OUTDIR/NAME go model.onnx (fixed shapes, opset 17), input.npy, and output.npy in f64. A network that is there is left
+alone. Needs Debian's python3-torch and python3-torchvision, no network.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+import numpy
+import torch
+from torch import nn
+from torchvision.models.convnext import CNBlock
+from torchvision.models.swin_transformer import ShiftedWindowAttention
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/networks"))
+import calibrate  # noqa: E402
+from fashion_mnist_data import fashion, load_classifier  # noqa: E402
+from networks import NETWORKS, SHIPPED  # noqa: E402
+
+SEED = 1
+OPSET = 17
+CALIBRATION_BATCH = 8
+
+
+def make_inputs(network, count, generator):
+    """`count` samples as the network takes them."""
+    sides = network.shape[1:]
+    if network.vocabulary:
+        return torch.randint(network.vocabulary, (count, *sides), generator=generator)
+    if len(sides) == 3:
+        return calibrate.images(count, sides[1], sides[2], generator)
+    return torch.randn(count, *sides, generator=generator, dtype=torch.float64)
+
+
+@torch.no_grad()
+def wake(net, generator):
+    """Gives weights that torchvision starts near zero, and that no layer calls, a scale at which they matter."""
+
+    def unit(weight, gain):
+        noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype)
+        weight.copy_(noise * gain / weight.shape[1] ** 0.5)
+
+    for module in net.modules():
+        if isinstance(module, CNBlock):
+            module.layer_scale.fill_(0.5)
+        elif isinstance(module, ShiftedWindowAttention):
+            unit(module.qkv.weight, 1)
+            unit(module.proj.weight, 2)
+        elif isinstance(module, nn.MultiheadAttention):
+            unit(module.in_proj_weight, 1)
+            unit(module.out_proj.weight, 2)
+
+
+def make_net(network):
+    """The calibrated network in f64 and the figures of the calibration."""
+    torch.manual_seed(SEED)
+    generator = torch.Generator().manual_seed(SEED)
+    net = network.make().double().eval()
+    wake(net, generator)
+    calibrate.calibrate(net, make_inputs(network, CALIBRATION_BATCH, generator), generator)
+    # The reference uses the very weights that are exported.
+    net.float().double()
+    return net, calibrate.check(net, make_inputs(network, 3, generator))
+
+
+@torch.no_grad()
+def export(network, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {}
+    if network is SHIPPED:
+        net = load_classifier()
+        x = torch.from_numpy(fashion.read_split("t10k")[0][: network.shape[0]]).double() / 255
+    else:
+        net, figures = make_net(network)
+        x = make_inputs(network, network.shape[0], torch.Generator().manual_seed(SEED + 1))
+    assert tuple(x.shape) == network.shape, (x.shape, network.shape)
+    x = x if network.vocabulary else x.float()
+    numpy.save(folder / "input.npy", x.numpy())
+    numpy.save(folder / "output.npy", net(x if network.vocabulary else x.double()).numpy())
+    path = folder / "exported.onnx"
+    names = {"input_names": ["input"], "output_names": ["output"]}
+    torch.onnx.export(net.float(), x, str(path), opset_version=OPSET, **names)
+    (folder / "calibration.json").write_text(json.dumps(figures) + "\n")
+    # Last, so that what is there is whole.
+    path.rename(folder / "model.onnx")
+    print(network.name, json.dumps(figures), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("outdir", type=pathlib.Path)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    args = parser.parse_args()
+    for network in NETWORKS:
+        folder = args.outdir / network.name
+        if (args.names and network.name not in args.names) or (folder / "model.onnx").exists():
+            continue
+        export(network, folder)
+
+
+if __name__ == "__main__":
+    main()
