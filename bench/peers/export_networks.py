@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Exports the networks of networks.py: calibrated random weights, an input, and the outputs that torch computes in f64.
 
-usage: export_networks.py OUTDIR [NAME...]
+usage: export_networks.py OUTDIR [NAME...] [--core]
 
 Into OUTDIR/NAME go model.onnx (fixed shapes, opset 17), input.npy, and output.npy in f64. A network that is there is left
 alone. Needs Debian's python3-torch and python3-torchvision, no network.
@@ -22,11 +22,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/networks"))
 import calibrate  # noqa: E402
 from fashion_mnist_data import fashion, load_classifier  # noqa: E402
-from networks import NETWORKS, SHIPPED  # noqa: E402
+from networks import SHIPPED, choose  # noqa: E402
 
 SEED = 1
 OPSET = 17
-CALIBRATION_BATCH = 8
+CALIBRATION_BATCH = 24
 
 
 def make_inputs(network, count, generator):
@@ -97,12 +97,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("outdir", type=pathlib.Path)
     parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--core", action="store_true")
     args = parser.parse_args()
-    for network in NETWORKS:
+    for network in choose(args.names, args.core):
         folder = args.outdir / network.name
-        if (args.names and network.name not in args.names) or (folder / "model.onnx").exists():
-            continue
-        export(network, folder)
+        if not (folder / "model.onnx").exists():
+            export(network, folder)
 
 
 if __name__ == "__main__":

@@ -53,3 +53,11 @@ NETWORKS = (
     Network("vit_b_16_batch8", _vision("vit_b_16"), (8, 3, 224, 224), GEMM),
     SHIPPED,
 )
+
+
+def choose(names, core):
+    """Those of the names, those of the short version, or all."""
+    known = {network.name for network in NETWORKS}
+    if unknown := sorted(set(names) - known):
+        raise SystemExit(f"unknown network {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    return [n for n in NETWORKS if (n.name in names if names else n.core or not core)]
