@@ -12,6 +12,8 @@ namespace moka::cpu {
 namespace {
 
 constexpr std::string_view kFormat = "cpu/byte_depthwise.1";
+// PackSpec::params.
+enum Param { kChannels, kHeight, kWidth, kLanes, kBlocks, kByLine };
 constexpr int64_t kMaxTaps = 256;
 constexpr int64_t kMaxPeriod = 128;        // blocks of weights, where a row is computed as a whole
 constexpr double kUnitPoints = 256 << 10;  // multiply-adds of one unit, at least
@@ -20,6 +22,7 @@ struct ByteDepthwiseLaunch {
   ByteProduct product;
   ConvShape shape;
   int64_t channels, taps, blocks;  // taps: with those added to make groups of 4; blocks: of a period
+  int64_t by_line;                 // ByteLineArgs
   int64_t flat;                    // pixels of a row are next to each other, in the source and in dst
   int64_t dst_n, dst_h, dst_w, residual_n, residual_h, residual_w;
   int64_t lines, line_blocks;
@@ -40,10 +43,25 @@ struct Scratch {
   }
 };
 
-// The byte that is lane i in the order of ByteDepthwiseArgs.
+// The byte that is lane i in the order of ByteDepthwiseArgs. 4 lanes stay together.
 int64_t ByteOf(int64_t i, int64_t lanes) {
   const int64_t block = i / (4 * lanes), j = i % (4 * lanes) / lanes, lane = i % lanes;
   return block * 4 * lanes + lane / 4 * 16 + 4 * j + lane % 4;
+}
+
+// An array by channel in the order of lanes; behind the last channel it begins anew.
+template <class T>
+void OrderLanes(const T* by_channel, int64_t channels, int64_t width, int64_t lanes, T* ordered) {
+  for (int64_t i = 0; i < width; i += 4) {
+    for (int64_t k = 0, c = ByteOf(i, lanes) % channels; k < 4; ++k, c = c + 1 == channels ? 0 : c + 1) {
+      ordered[i + k] = by_channel[c];
+    }
+  }
+}
+
+bool ByLine(const ConvShape& shape, const ByteProduct& product) {
+  return shape.kernel.w == 3 && shape.kernel.h <= 3 && shape.dilation.w == 1 && shape.stride.w <= 2 &&
+         product.residual < 0;
 }
 
 // Known when the plan is made, and all 0: depthwise tiles sum no rows of A.
@@ -71,7 +89,8 @@ Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* cho
     return Unsupported("src ", b, ": with a zero point");
   }
   launch.channels = x.dims[1];
-  launch.taps = RoundUp(launch.shape.Points(), 4);
+  launch.by_line = ByLine(launch.shape, launch.product) ? 1 : 0;
+  launch.taps = launch.by_line != 0 ? 12 : RoundUp(launch.shape.Points(), 4);
   if (launch.taps > kMaxTaps) return Unsupported("kernel of ", launch.shape.Points(), " points");
   const int64_t lanes = kernel.simd->bytes->lanes;
   const int64_t block = 4 * lanes;
@@ -88,7 +107,8 @@ Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* cho
     launch.residual_w = strides.w;
   }
   const ConvShape& shape = launch.shape;
-  launch.flat = shape.stride.w == 1 && shape.src.w == launch.channels && launch.dst_w == launch.channels &&
+  launch.flat = launch.by_line == 0 && shape.stride.w == 1 && shape.src.w == launch.channels &&
+                launch.dst_w == launch.channels &&
                 (launch.product.residual < 0 || launch.residual_w == launch.channels);
   if (std::lcm(launch.channels, block) / block > kMaxPeriod) launch.flat = 0;
   launch.blocks = launch.flat != 0 ? std::lcm(launch.channels, block) / block : CeilDiv(launch.channels, block);
@@ -98,7 +118,7 @@ Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* cho
   PackSpec spec;
   spec.src = roles.b;
   spec.format = kFormat;
-  spec.params = {launch.channels, shape.Points(), lanes, launch.blocks};
+  spec.params = {launch.channels, shape.kernel.h, shape.kernel.w, lanes, launch.blocks, launch.by_line};
   spec.bytes = static_cast<uint64_t>(launch.blocks * 4 * lanes * (launch.taps + 4));
   choice->packs.push_back(spec);
   choice->units = shape.batch * launch.line_blocks;
@@ -118,11 +138,8 @@ ByteFinish FinishOf(const KernelArgs& args, const ByteDepthwiseLaunch& launch, s
   const auto* sums = static_cast<const int32_t*>(args.packs[0]);
   FillFinishArrays(launch.product, args, 0, launch.channels, width, sums, false, memory, &finish);
   auto* scale = reinterpret_cast<float*>(ordered + width);
-  for (int64_t i = 0; i < width; ++i) {
-    const int64_t channel = ByteOf(i, lanes) % launch.channels;
-    ordered[i] = finish.offset[channel];
-    scale[i] = finish.scale[channel];
-  }
+  OrderLanes(finish.offset, launch.channels, width, lanes, ordered);
+  OrderLanes(finish.scale, launch.channels, width, lanes, scale);
   finish.offset = ordered;
   finish.scale = scale;
   return finish;
@@ -173,6 +190,48 @@ void RunLine(const ByteDepthwiseLaunch& launch, const ByteTable& table, const Im
   }
 }
 
+ByteDepthwiseArgs PixelArgs(const KernelArgs& args, const ByteDepthwiseLaunch& launch, const ByteFinish& finish,
+                            const uint8_t* const* taps) {
+  const ByteTable& table = *args.simd->bytes;
+  ByteDepthwiseArgs pixel{};
+  pixel.taps = taps;
+  pixel.quads = launch.taps / 4;
+  pixel.flip = launch.product.Flip();
+  pixel.weights = static_cast<const int8_t*>(args.packs[0]) + launch.blocks * 16 * table.lanes;
+  pixel.finish = finish;
+  pixel.tap_step = launch.shape.stride.w * launch.shape.src.w;
+  pixel.dst_step = launch.dst_w;
+  pixel.residual_step = launch.residual_w;
+  pixel.period = launch.blocks * 4 * table.lanes;
+  return pixel;
+}
+
+ByteLineArgs LineArgs(const KernelArgs& args, const ByteDepthwiseLaunch& launch, const ByteFinish& finish,
+                      const uint8_t* padding) {
+  const ConvShape& shape = launch.shape;
+  ByteLineArgs line{};
+  line.padding = padding;
+  line.in = shape.in.w;
+  line.out = shape.out.w;
+  line.stride = shape.stride.w;
+  line.pad = shape.pad.w;
+  line.flip = launch.product.Flip();
+  line.weights = static_cast<const int8_t*>(args.packs[0]) + launch.blocks * 16 * args.simd->bytes->lanes;
+  line.dst_step = launch.dst_w;
+  line.finish = finish;
+  line.channels = launch.channels;
+  return line;
+}
+
+void FillRows(const ConvShape& shape, const Image& image, int64_t y, ByteLineArgs* line) {
+  for (int64_t i = 0; i < 3; ++i) {
+    const int64_t row = y * shape.stride.h - shape.pad.h + i * shape.dilation.h;
+    const bool inside = i < shape.kernel.h && row >= 0 && row < shape.in.h;
+    line->rows[i] = inside ? image.src + row * shape.src.h : image.padding;
+    line->pixel_steps[i] = inside ? shape.src.w : 0;
+  }
+}
+
 void RunByteDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<ByteDepthwiseLaunch>();
   const ConvShape& shape = launch.shape;
@@ -182,16 +241,9 @@ void RunByteDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int wo
   std::fill_n(padding, Scratch::PaddingBytes(launch, table), PaddingByte(launch.product, args));
   const uint8_t* taps[kMaxTaps];
   std::fill_n(taps, launch.taps, padding);
-  ByteDepthwiseArgs pixel{};
-  pixel.taps = taps;
-  pixel.quads = launch.taps / 4;
-  pixel.flip = launch.product.Flip();
-  pixel.weights = static_cast<const int8_t*>(args.packs[0]) + launch.blocks * 16 * table.lanes;
-  pixel.finish = FinishOf(args, launch, scratch);
-  pixel.tap_step = shape.stride.w * shape.src.w;
-  pixel.dst_step = launch.dst_w;
-  pixel.residual_step = launch.residual_w;
-  pixel.period = launch.blocks * 4 * table.lanes;
+  const ByteFinish finish = FinishOf(args, launch, scratch);
+  ByteDepthwiseArgs pixel = PixelArgs(args, launch, finish, taps);
+  ByteLineArgs line = LineArgs(args, launch, finish, padding);
   const auto* residual =
       launch.product.residual < 0 ? nullptr : static_cast<const uint8_t*>(args.src[launch.product.residual]);
   for (int64_t unit = begin; unit < end; ++unit) {
@@ -200,6 +252,12 @@ void RunByteDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int wo
     const Image image = {static_cast<const uint8_t*>(args.src[launch.product.a]) + n * shape.src_n, padding};
     for (int64_t y = first; y < last; ++y) {
       auto* dst = static_cast<uint8_t*>(args.dst[0]) + n * launch.dst_n + y * launch.dst_h;
+      if (launch.by_line != 0) {
+        FillRows(shape, image, y, &line);
+        line.dst = dst;
+        table.depthwise_line(line);
+        continue;
+      }
       const uint8_t* other = residual != nullptr ? residual + n * launch.residual_n + y * launch.residual_h : nullptr;
       RunLine(launch, table, image, y, dst, other, taps, &pixel);
     }
@@ -210,20 +268,23 @@ void RunByteDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int wo
 
 // The sums of the weights of each channel, then the weights as ByteDepthwiseArgs wants them.
 Status PackByteDepthwise(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
-  const int64_t channels = spec.params[0], points = spec.params[1], lanes = spec.params[2], block = 4 * lanes;
-  const int64_t width = spec.params[3] * block, taps = RoundUp(points, 4);
-  if (dst.size() != static_cast<uint64_t>(width * (taps + 4))) return Internal("pack ", kFormat);
+  const auto& params = spec.params;
+  const int64_t channels = params[kChannels], width = params[kWidth], points = params[kHeight] * width;
+  const int64_t lanes = params[kLanes], block = 4 * lanes, all = params[kBlocks] * block;
+  const int64_t taps = params[kByLine] != 0 ? 12 : RoundUp(points, 4);
+  if (dst.size() != static_cast<uint64_t>(all * (taps + 4))) return Internal("pack ", kFormat);
   std::memset(dst.data(), 0, dst.size());
   auto* sums = reinterpret_cast<int32_t*>(dst.data());
-  auto* packed = reinterpret_cast<int8_t*>(dst.data() + 4 * width);
+  auto* packed = reinterpret_cast<int8_t*>(dst.data() + 4 * all);
   const auto* weights = static_cast<const int8_t*>(src.data);
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t p = 0; p < points; ++p) sums[c] += weights[c * points + p];
   }
-  for (int64_t i = 0; i < width; ++i) {
+  for (int64_t i = 0; i < all; ++i) {
     const int64_t channel = ByteOf(i, lanes) % channels;
     for (int64_t p = 0; p < points; ++p) {
-      packed[i / block * block * taps + (p / 4 * block + i % block) * 4 + p % 4] = weights[channel * points + p];
+      const int64_t tap = params[kByLine] != 0 ? p % width * 4 + p / width : p;
+      packed[i / block * block * taps + (tap / 4 * block + i % block) * 4 + tap % 4] = weights[channel * points + p];
     }
   }
   return {};

@@ -22,19 +22,18 @@ using D16 = hn::Repartition<int16_t, D>;
 using V16 = hn::Vec<D16>;
 // With a constructor of its own: an implicit one would lack the attributes of the target, and GCC would refuse to
 // inline.
-struct Weights {
-  HWY_INLINE Weights() {}
-  HWY_INLINE Weights(V16 even_bytes, V16 odd_bytes) : even(even_bytes), odd(odd_bytes) {}
+struct Halves {
+  HWY_INLINE Halves() {}
+  HWY_INLINE Halves(V16 even_bytes, V16 odd_bytes) : even(even_bytes), odd(odd_bytes) {}
   V16 even, odd;
 };
+using Weights = Halves;
+using Inputs = Halves;
 static HWY_INLINE Weights Load(const int8_t* p) {
   const D16 d;
   const V16 bytes = hn::BitCast(d, hn::LoadU(hn::Repartition<int8_t, D>(), p));
   return {hn::ShiftRight<8>(hn::ShiftLeft<8>(bytes)), hn::ShiftRight<8>(bytes)};
 }
-struct Inputs {
-  V16 even, odd;
-};
 static HWY_INLINE Inputs Make(VI bytes) {
   const D16 d;
   const hn::RebindToUnsigned<D16> du;
@@ -55,6 +54,18 @@ static HWY_INLINE VI AddPairs(VI sum, V16 a, V16 b) {
 }
 static HWY_INLINE VI Dot4(VI sum, const Inputs& a, const Weights& b) {
   return AddPairs(AddPairs(sum, a.even, b.even), a.odd, b.odd);
+}
+// Highway's conversion mends what is too large, which costs as much as all the rest.
+static HWY_INLINE VI RoundInRange(V x) {
+#if HWY_TARGET == HWY_AVX3
+  return VI{_mm512_cvtps_epi32(x.raw)};
+#elif HWY_TARGET == HWY_AVX2
+  return VI{_mm256_cvtps_epi32(x.raw)};
+#elif HWY_TARGET == HWY_SSE4
+  return VI{_mm_cvtps_epi32(x.raw)};
+#else
+  return hn::NearestInt(x);
+#endif
 }
 static HWY_INLINE VBytes PackLanes(const VI (&values)[4], VI bias) {
   const DBytes d;
@@ -77,6 +88,8 @@ static HWY_INLINE VBytes PackLanes(const VI (&values)[4], VI bias) {
 }
 
 #include "cpu/byte_tile-inl.h"
+// Behind the tiles.
+#include "cpu/byte_depthwise-inl.h"
 
 const ByteTable* GetPlainByteTable() {
 #if HWY_TARGET <= HWY_AVX3
@@ -87,6 +100,7 @@ const ByteTable* GetPlainByteTable() {
                                          nullptr, nullptr, &ByteTile<8, 2>},
                                         {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>}},
                                        &ByteDepthwise,
+                                       &ByteLine,
                                        nullptr};
 #else
   static constexpr ByteTable kTable = {kLanes,
@@ -95,6 +109,7 @@ const ByteTable* GetPlainByteTable() {
                                         {nullptr, &ByteTile<1, 2>, &ByteTile<2, 2>, nullptr, &ByteTile<4, 2>},
                                         {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>}},
                                        &ByteDepthwise,
+                                       &ByteLine,
                                        nullptr};
 #endif
   return &kTable;
@@ -133,6 +148,7 @@ static HWY_INLINE Inputs Make(Inputs bytes) { return bytes; }
 static HWY_INLINE Weights Dot4(Weights sum, Inputs a, Weights b) {
   return Weights{_mm512_dpbusd_epi32(sum.raw, a.raw, b.raw)};
 }
+static HWY_INLINE VI RoundInRange(V x) { return VI{_mm512_cvtps_epi32(x.raw)}; }
 static HWY_INLINE VBytes PackLanes(const VI (&lanes)[4], VI bias) {
   const __m512i biases = _mm512_packs_epi32(bias.raw, bias.raw);
   const __m512i lower = _mm512_adds_epi16(_mm512_packs_epi32(lanes[0].raw, lanes[1].raw), biases);
@@ -140,6 +156,8 @@ static HWY_INLINE VBytes PackLanes(const VI (&lanes)[4], VI bias) {
   return VBytes{_mm512_packus_epi16(lower, upper)};
 }
 #include "cpu/byte_tile-inl.h"
+// Behind the tiles.
+#include "cpu/byte_depthwise-inl.h"
 
 static const ByteTable* GetTable() {
   static constexpr ByteTable kTable = {
@@ -151,6 +169,7 @@ static const ByteTable* GetTable() {
        {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>, nullptr, nullptr, nullptr, &ByteTile<8, 1>,
         nullptr, nullptr, nullptr, &ByteTile<12, 1>}},
       &ByteDepthwise,
+      &ByteLine,
       &HWY_NAMESPACE::GetPlainByteTable};
   return &kTable;
 }

@@ -62,11 +62,29 @@ struct ByteDepthwiseArgs {
 };
 using ByteDepthwiseFn = void (*)(const ByteDepthwiseArgs& args);
 
+// One line of results of a depthwise convolution whose kernel is 3 wide and at most 3 high, with a stride of 1 or 2.
+// Weights are as in ByteDepthwiseArgs, with the 3 columns as groups of 4 taps: the rows, and zeros.
+struct ByteLineArgs {
+  const uint8_t* rows[3];   // of the kernel: pixel 0 of the input
+  int64_t pixel_steps[3];   // 0 where a row lies outside or is not there: then it is a pixel of padding
+  const uint8_t* padding;   // a pixel
+  int64_t in, out, stride;  // pixels of a line
+  int64_t pad;              // on the left
+  uint32_t flip;
+  const int8_t* weights;
+  uint8_t* dst;
+  int64_t dst_step;   // between pixels
+  ByteFinish finish;  // arrays in the order of lanes, as long as all blocks; kBytes only
+  int64_t channels;
+};
+using ByteLineFn = void (*)(const ByteLineArgs& args);
+
 struct ByteTable {
   int lanes;
   int wide;                                      // vectors of the widest panel: 4 or 2
   ByteTileFn fn[kTileWidths][kMaxTileRows + 1];  // as in TileTable
   ByteDepthwiseFn depthwise;
+  ByteLineFn depthwise_line;
   const ByteTable* (*plain)();  // with the instructions of the Highway target alone; null: this one
   int64_t panel() const { return int64_t{wide} * lanes; }
 };

@@ -89,6 +89,21 @@ void AddGeometry(std::vector<OpCase>& cases) {
                           Attrs({{"group", Int(18)}, {"dilations", List({2, 1})}, {"pads", List({2, 1, 2, 1})}})}));
   cases.push_back(
       CaseOf({"depthwise_1d", {1, 18, 15}, {18, 1, 3}, Attrs({{"group", Int(18)}, {"pads", List({1, 1})}})}));
+  const auto three_wide = [&](const std::string& name, int64_t c, int64_t h, int64_t w, int64_t kh, const char* key,
+                              std::vector<int64_t> values) {
+    Attributes attrs = Attrs({{"group", Int(c)}, {"pads", List({kh / 2, 1, kh / 2, 1})}});
+    attrs.Set(key, std::move(values));
+    cases.push_back(CaseOf({"three_wide_" + name, {2, c, h, w}, {c, 1, kh, 3}, attrs, kI8, kI8, kU8, 5, 1}));
+  };
+  three_wide("one_pixel", 70, 1, 1, 3, "strides", {1, 1});
+  three_wide("one_pixel_s2", 70, 1, 1, 3, "strides", {2, 2});
+  three_wide("two_pixels", 33, 2, 2, 3, "strides", {1, 1});
+  three_wide("two_pixels_s2", 33, 2, 2, 3, "strides", {2, 2});
+  three_wide("one_high", 20, 4, 7, 1, "strides", {1, 2});
+  three_wide("two_high", 20, 4, 8, 2, "strides", {1, 1});
+  three_wide("tall_dilation", 20, 9, 8, 3, "dilations", {3, 1});
+  three_wide("s3", 20, 9, 8, 3, "strides", {1, 3});
+  three_wide("four_high", 20, 9, 8, 4, "strides", {1, 1});
   cases.push_back(CaseOf({"many_rows", {1, 8, 30, 31}, {70, 8, 3, 3}, kPad1}));
   cases.push_back(
       CaseOf({"deep", {1, 520, 3, 3}, {40, 520, 3, 3}, kPad1, kU8, kI8, kU8, 128, 128, {0}, true, true, false, 9}));
