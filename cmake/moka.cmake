@@ -43,7 +43,7 @@ function(moka_module name)
   set_property(GLOBAL APPEND PROPERTY MOKA_MODULES moka_${name})
 endfunction()
 
-# The library that products link: all modules, and the table of the devices that were built in.
+# The library that products link: all modules, and the tables of the devices and picture formats that were built in.
 function(moka_library)
   set(MOKA_DEVICE_DECLARATIONS "")
   set(MOKA_DEVICE_ROWS "")
@@ -54,8 +54,9 @@ function(moka_library)
   endforeach()
   configure_file(cmake/devices.cc.in ${CMAKE_BINARY_DIR}/generated/devices.cc @ONLY)
   get_property(modules GLOBAL PROPERTY MOKA_MODULES)
-  add_library(moka STATIC ${CMAKE_BINARY_DIR}/generated/devices.cc)
-  target_link_libraries(moka PRIVATE ${modules} PUBLIC $<TARGET_NAME_IF_EXISTS:Threads::Threads> ${CMAKE_DL_LIBS})
+  add_library(moka STATIC ${CMAKE_BINARY_DIR}/generated/devices.cc ${CMAKE_BINARY_DIR}/generated/image_formats.cc)
+  target_link_libraries(moka PRIVATE ${modules} PUBLIC $<TARGET_NAME_IF_EXISTS:Threads::Threads> ${CMAKE_DL_LIBS}
+                                                       ${MOKA_IMAGE_LIBRARIES})
   target_link_libraries(moka PUBLIC moka_flags)
   # Highway's detection of SIMD targets at run time; builds for one target (WebAssembly) do without.
   find_library(MOKA_HWY_LIBRARY hwy)

@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "graph": {"include", "base", "ops"},
     "formats": {"include", "base", "ops", "graph"},
     "api": {"include", "base", "ops", "graph", "formats"},
+    "image": {"include", "base", "ops"},
     "cpu": {"include", "base", "ops"},
     "gpu": {"include", "base", "ops"},
     "vulkan": {"include", "base", "ops", "gpu"},

@@ -5,7 +5,9 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache python3 libhwy-dev libprotozero-dev
   opencl-headers libcli11-dev libfmt-dev nlohmann-json3-dev libstb-dev zlib1g-dev)
 # What the main job looks at and runs on: data, a font, and drivers that need no GPU.
 JOB_PACKAGES=(dataset-fashion-mnist fonts-dejavu-core libvulkan1 mesa-vulkan-drivers ocl-icd-libopencl1 pocl-opencl-icd)
-TEST_PACKAGES=(libgtest-dev libonnx-testdata python3-numpy python3-pil python3-torch python3-torchvision python3-venv
+# Formats that ImageDecoder reads where a build finds them.
+IMAGE_PACKAGES=(libjpeg-dev libopenjp2-7-dev libpng-dev libtiff-dev libwebp-dev)
+TEST_PACKAGES=("${IMAGE_PACKAGES[@]}" libgtest-dev libonnx-testdata python3-numpy python3-pil python3-torch python3-torchvision python3-venv
   vulkan-validationlayers oclgrind)
 AARCH64_PACKAGES=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libfmt-dev:arm64 libgtest-dev:arm64)
 BENCH_PACKAGES=(libbenchmark-dev dataset-fashion-mnist python3-numpy python3-torch python3-torchvision python3-venv)
