@@ -17,9 +17,13 @@ static HWY_INLINE VBytes LoadTap(const uint8_t* p, int64_t left) {
 static HWY_INLINE void StoreBlock(VBytes bytes, uint8_t* p, int64_t left) {
   const DBytes d;
   if (left >= kBlockChannels) return hn::StoreU(bytes, d, p);
+#if HWY_TARGET <= HWY_AVX3
+  hn::BlendedStore(bytes, hn::FirstN(d, static_cast<size_t>(left)), d, p);
+#else
   HWY_ALIGN uint8_t lanes[kBlockChannels];
   hn::Store(bytes, d, lanes);
   std::memcpy(p, lanes, static_cast<size_t>(left));
+#endif
 }
 
 // The opposite of PackLanes: the bytes of channels as lanes of 4 vectors.
@@ -79,8 +83,8 @@ static HWY_INLINE VBytes DepthwiseBlock(const ByteDepthwiseArgs& args, int64_t p
   VBytes residual = hn::Zero(DBytes());
   if (has_residual) residual = LoadTap(args.residual + pixel * args.residual_step + c, left);
   MOKA_UNROLL for (int j = 0; j < 4; ++j) {
-    y[j] = has_residual ? FinishLanes(f, y[j], at + j * kLanes, UnpackBlock(residual, j, f.residual_signed))
-                        : FinishLanes(f, y[j], at + j * kLanes);
+    y[j] = has_residual ? FinishLanes<false>(f, y[j], at + j * kLanes, UnpackBlock(residual, j, f.residual_signed))
+                        : FinishLanes<false>(f, y[j], at + j * kLanes);
   }
   return hn::Xor(packing.Pack(y), packing.flip);
 }
@@ -130,7 +134,7 @@ static HWY_INLINE void FirstColumn(const int32_t* offset, const Inputs (&inputs)
 
 // The block of channels from c on. Next to the sums of the result that is due there are those of the next one, and
 // with a stride of 1 of the one behind it.
-template <int kStride>
+template <int kStride, bool kSaturates>
 static HWY_INLINE void ByteLineBlock(const ByteLineArgs& args, int64_t c, int64_t left) {
   const ByteFinish f = args.finish;
   const Packing packing(f, false);
@@ -164,7 +168,7 @@ static HWY_INLINE void ByteLineBlock(const ByteLineArgs& args, int64_t c, int64_
     } else {
       FirstColumn(offset, inputs, weights[0], next);
     }
-    MOKA_UNROLL for (int j = 0; j < 4; ++j) due[j] = FinishLanes(f, due[j], c + j * kLanes);
+    MOKA_UNROLL for (int j = 0; j < 4; ++j) due[j] = FinishLanes<kSaturates>(f, due[j], c + j * kLanes);
     StoreBlock(hn::Xor(packing.Pack(due), packing.flip), dst, left);
   }
 }
@@ -172,6 +176,10 @@ static HWY_INLINE void ByteLineBlock(const ByteLineArgs& args, int64_t c, int64_
 static void ByteLine(const ByteLineArgs& args) {
   for (int64_t c = 0; c < args.channels; c += kBlockChannels) {
     const int64_t left = args.channels - c;
-    args.stride == 1 ? ByteLineBlock<1>(args, c, left) : ByteLineBlock<2>(args, c, left);
+    if (args.finish.saturates != 0) {
+      args.stride == 1 ? ByteLineBlock<1, true>(args, c, left) : ByteLineBlock<2, true>(args, c, left);
+    } else {
+      args.stride == 1 ? ByteLineBlock<1, false>(args, c, left) : ByteLineBlock<2, false>(args, c, left);
+    }
   }
 }

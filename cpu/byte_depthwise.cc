@@ -64,14 +64,6 @@ bool ByLine(const ConvShape& shape, const ByteProduct& product) {
          product.residual < 0;
 }
 
-// Known when the plan is made, and all 0: depthwise tiles sum no rows of A.
-bool ZerosAreZero(const OpCall& call, const ByteProduct& product) {
-  const auto i = static_cast<size_t>(product.b_zero.src);
-  if (i >= call.constants.size() || call.constants[i] == nullptr) return false;
-  const auto* zeros = static_cast<const uint8_t*>(call.constants[i]->data);
-  return std::all_of(zeros, zeros + call.constants[i]->desc.NumElements(), [](uint8_t zero) { return zero == 0; });
-}
-
 Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice) {
   const ProductRoles& roles = ProductRolesOf(*call.op);
   const auto b = static_cast<size_t>(roles.b);
@@ -85,9 +77,7 @@ Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* cho
   launch.shape = MakeConvShape(call, params, b);
   MOKA_RETURN_IF_ERROR(MakeByteProduct(call, launch.shape.Points(), &launch.product));
   if (launch.product.kind != ByteFinish::kBytes) return Unsupported("dst is not of bytes");
-  if (launch.product.b_signed == 0 || (launch.product.b_zero.src >= 0 && !ZerosAreZero(call, launch.product))) {
-    return Unsupported("src ", b, ": with a zero point");
-  }
+  if (launch.product.zeros_are_zero == 0) return Unsupported("src ", b, ": with a zero point");
   launch.channels = x.dims[1];
   launch.by_line = ByLine(launch.shape, launch.product) ? 1 : 0;
   launch.taps = launch.by_line != 0 ? 12 : RoundUp(launch.shape.Points(), 4);

@@ -1,6 +1,7 @@
 #include "cpu/byte_product.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "cpu/byte_vector.h"
@@ -58,6 +59,22 @@ Status ColumnOf(const OpCall& call, int src, DataType type, ColumnSource* result
   if (desc.NumElements() != desc.dims[last]) return Unsupported("src ", src, ": more than one element a column");
   *result = {src, static_cast<int32_t>(desc.strides[last])};
   return Status();
+}
+
+// Given scales of sums less than 1.
+bool Saturates(const ByteProduct& product, const ByteFinish& finish) {
+  if (product.residual < 0) return product.hi == QuantRangeOf(product.y_signed != 0 ? DataType::kI8 : DataType::kU8).hi;
+  const float most = 1 << 16;  // times a byte, and that twice
+  return product.sum_hi == QuantRangeOf(product.sum_signed != 0 ? DataType::kI8 : DataType::kU8).hi &&
+         std::abs(finish.ratio) < most && std::abs(finish.residual_ratio) < most;
+}
+
+// Known when the plan is made.
+bool IsZero(const OpCall& call, int src) {
+  const auto i = static_cast<size_t>(src);
+  if (i >= call.constants.size() || call.constants[i] == nullptr) return false;
+  const auto* elements = static_cast<const uint8_t*>(call.constants[i]->data);
+  return std::all_of(elements, elements + call.constants[i]->desc.NumElements(), [](uint8_t e) { return e == 0; });
 }
 
 bool IsSigned(const OpCall& call, int src) {
@@ -184,6 +201,7 @@ Status MakeByteProduct(const OpCall& call, int64_t k, ByteProduct* product) {
   clamped(product->y_signed, &product->lo, &product->hi);
   clamped(product->sum_signed, &product->sum_lo, &product->sum_hi);
   product->k = k;
+  product->zeros_are_zero = product->b_signed != 0 && (product->b_zero.src < 0 || IsZero(call, product->b_zero.src));
   return Status();
 }
 
@@ -192,6 +210,7 @@ uint8_t PaddingByte(const ByteProduct& product, const KernelArgs& args) {
 }
 
 bool NeedsRowSums(const ByteProduct& product, const KernelArgs& args, int64_t columns) {
+  if (product.zeros_are_zero != 0) return false;
   for (int64_t n = 0; n < columns; ++n) {
     if (WeightZero(product, args, n) != 0) return true;
     if (product.b_zero.step == 0) return false;
@@ -237,10 +256,12 @@ void FillFinishArrays(const ByteProduct& product, const KernelArgs& args, int64_
     const auto* b_scale = static_cast<const float*>(args.src[product.b_scale.src]);
     const auto* terms = static_cast<const int32_t*>(args.src[product.bias.src]);
     const ByteVectorTable& vector = *args.simd->byte_vector;
-    vector.column_scales(b_scale + col, product.alpha * a_scale, y_scale, scale, cols);
+    const bool less = vector.column_scales(b_scale + col, product.alpha * a_scale, y_scale, scale, cols);
+    finish->saturates = less && Saturates(product, *finish) ? 1 : 0;
     return vector.column_offsets(sums, terms + col, Wrap(a_zero), offset, cols);
   }
   const bool float_bias = product.float_bias != 0;
+  bool less = true;
   for (int64_t i = 0; i < cols; ++i) {
     const int64_t n = col + i;
     const int32_t zero = WeightZero(product, args, n);
@@ -255,7 +276,9 @@ void FillFinishArrays(const ByteProduct& product, const KernelArgs& args, int64_
     b_zero[i] = zero;
     const float b_scale = ReadParameter(args, product.b_scale.src, n * product.b_scale.step, 1.0f);
     scale[i] = ProductScale(product.alpha, a_scale, b_scale, y_scale);
+    less = less && scale[i] < 1;
   }
+  finish->saturates = less && Saturates(product, *finish) ? 1 : 0;
   if (float_bias && product.bias.src >= 0) finish->bias = bias;
 }
 

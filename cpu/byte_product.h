@@ -49,7 +49,8 @@ struct ByteProduct {
   int32_t a, b, a_scale, a_zero, y_scale, y_zero, residual, residual_scale, residual_zero, sum_scale, sum_zero;
   ColumnSource b_scale, b_zero, bias;
   float alpha;
-  int32_t float_bias;  // the bias is f32 and added last
+  int32_t float_bias;      // the bias is f32 and added last
+  int32_t zeros_are_zero;  // those of the weights, once they are i8: known
   int64_t lo, hi, sum_lo, sum_hi;
   int64_t k;
   uint32_t Flip() const { return a_signed != 0 ? 0x80808080u : 0; }

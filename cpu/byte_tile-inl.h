@@ -97,12 +97,16 @@ struct Packing {
   HWY_INLINE VBytes Pack(const VI (&lanes)[4]) const { return hn::Max(PackLanes(lanes, bias), lowest); }
 };
 
-// One vector of sums, rounded, not yet saturated from below.
+// One vector of sums, rounded, not yet saturated from below, nor from above where the finish saturates.
+template <bool kSaturates>
 static HWY_INLINE VI FinishLanes(const ByteFinish& f, VI sum, int64_t at) {
-  return RoundBelow(Scaled(f, sum, at), f.hi);
+  const V x = Scaled(f, sum, at);
+  return kSaturates ? RoundInRange(x) : RoundBelow(x, f.hi);
 }
+template <bool kSaturates>
 static HWY_INLINE VI FinishLanes(const ByteFinish& f, VI sum, int64_t at, VI residual) {
-  return RoundBelow(AddResidual(f, Scaled(f, sum, at), residual), f.sum_hi);
+  const V x = AddResidual(f, Scaled(f, sum, at), residual);
+  return kSaturates ? RoundInRange(x) : RoundBelow(x, f.sum_hi);
 }
 
 // kVectors * kLanes bytes, or the `count` first.
@@ -131,7 +135,7 @@ static HWY_INLINE VI LoadResidual(const uint8_t* p, int64_t count, hn::Vec<DB> f
 }
 
 // Rows of a tile of vectors of 16 lanes that becomes bytes. A row is stored at once.
-template <bool kResidual, bool kWhole, int kRows, int kVectors>
+template <bool kResidual, bool kSaturates, bool kWhole, int kRows, int kVectors>
 static HWY_INLINE void FinishRows(const ByteTileArgs& args, int first, const VI (&acc)[kRows][kVectors]) {
   const DI di;
   ByteFinish f = args.finish;
@@ -146,9 +150,9 @@ static HWY_INLINE void FinishRows(const ByteTileArgs& args, int first, const VI 
       const int at = j * kLanes;
       if constexpr (kResidual) {
         const uint8_t* residual = args.residual[first + i] + args.col + at;
-        y[j] = FinishLanes(f, acc[i][j], at, LoadResidual<kWhole>(residual, args.cols - at, residual_flip));
+        y[j] = FinishLanes<kSaturates>(f, acc[i][j], at, LoadResidual<kWhole>(residual, args.cols - at, residual_flip));
       } else {
-        y[j] = FinishLanes(f, acc[i][j], at);
+        y[j] = FinishLanes<kSaturates>(f, acc[i][j], at);
       }
     }
     MOKA_UNROLL for (int j = kVectors; j < 4; ++j) y[j] = y[j % kVectors];
@@ -158,12 +162,16 @@ static HWY_INLINE void FinishRows(const ByteTileArgs& args, int first, const VI 
   }
 }
 
-// Whole tiles from registers; others through memory, so that there is less code.
+template <bool kSaturates, bool kWhole, int kRows, int kVectors>
+static HWY_INLINE void FinishAnyRows(const ByteTileArgs& args, int first, const VI (&acc)[kRows][kVectors]) {
+  args.residual != nullptr ? FinishRows<true, kSaturates, kWhole>(args, first, acc)
+                           : FinishRows<false, kSaturates, kWhole>(args, first, acc);
+}
+
+// The common case from registers; others through memory, so that there is less code.
 template <int kRows, int kVectors>
 static HWY_INLINE void FinishBytes(const ByteTileArgs& args, const VI (&acc)[kRows][kVectors]) {
-  if (args.cols == kVectors * kLanes) {
-    return args.residual != nullptr ? FinishRows<true, true>(args, 0, acc) : FinishRows<false, true>(args, 0, acc);
-  }
+  if (args.cols == kVectors * kLanes && args.finish.saturates != 0) return FinishAnyRows<true, true>(args, 0, acc);
   const DI d;
   HWY_ALIGN int32_t sums[kRows][kVectors * kLanes];
   MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
@@ -172,7 +180,7 @@ static HWY_INLINE void FinishBytes(const ByteTileArgs& args, const VI (&acc)[kRo
   for (int i = 0; i < kRows; ++i) {
     VI row[1][kVectors];
     MOKA_UNROLL for (int j = 0; j < kVectors; ++j) row[0][j] = hn::Load(d, &sums[i][j * kLanes]);
-    args.residual != nullptr ? FinishRows<true, false>(args, i, row) : FinishRows<false, false>(args, i, row);
+    FinishAnyRows<false, false>(args, i, row);
   }
 }
 

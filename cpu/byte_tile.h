@@ -13,9 +13,10 @@ namespace moka::cpu {
 //   t = sum + offset - b_zero * (sum of the row of A)
 //   kI32: t;  kF32: t * scale + bias;  kBytes: y = round(clip(t * scale, lo, hi)), result y + zero, or, with a
 //   residual, round(clip(y * ratio + (residual - residual_zero) * residual_ratio, sum_lo, sum_hi)) + sum_zero.
+// saturates: the last clip from above may be left to the type of the result, and nothing leaves i32.
 struct ByteFinish {
   enum Kind : int32_t { kI32, kF32, kBytes } kind;
-  int32_t dst_signed, residual_signed;
+  int32_t dst_signed, residual_signed, saturates;
   const int32_t* offset;
   const int32_t* b_zero;  // null: all zero
   const float* scale;

@@ -53,6 +53,26 @@ void Quantize(const float* src, const ByteScale& to, uint8_t* dst, int64_t n) {
       n, [&](auto part, int64_t i) { StoreBytes(part, Saturate(hn::Div(Load(part, src + i), scale), to), dst + i); });
 }
 
+void Interleave(const uint8_t* src, int64_t step, int64_t count, uint8_t* dst, int64_t n) {
+  const hn::Repartition<uint8_t, D> d;
+  const auto bytes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + bytes <= n; i += bytes) {
+    const auto a = hn::LoadU(d, src + i), b = hn::LoadU(d, src + step + i);
+    uint8_t* to = dst + i * count;
+    if (count == 2) {
+      hn::StoreInterleaved2(a, b, d, to);
+    } else if (count == 3) {
+      hn::StoreInterleaved3(a, b, hn::LoadU(d, src + 2 * step + i), d, to);
+    } else {
+      hn::StoreInterleaved4(a, b, hn::LoadU(d, src + 2 * step + i), hn::LoadU(d, src + 3 * step + i), d, to);
+    }
+  }
+  for (; i < n; ++i) {
+    for (int64_t k = 0; k < count; ++k) dst[i * count + k] = src[k * step + i];
+  }
+}
+
 void Dequantize(const uint8_t* src, const ByteScale& from, float* dst, int64_t n) {
   const D d;
   const V scale = hn::Set(d, from.scale);
@@ -128,10 +148,17 @@ void FoldAverage(const uint8_t* src, const Taps& taps, bool is_signed, int32_t o
   });
 }
 
-void ColumnScales(const float* src, float a, float y, float* dst, int64_t n) {
-  const V factor = hn::Set(D(), a), divisor = hn::Set(D(), y);
-  ForEachVector(
-      n, [&](auto part, int64_t i) { Store(part, hn::Div(hn::Mul(factor, Load(part, src + i)), divisor), dst + i); });
+bool ColumnScales(const float* src, float a, float y, float* dst, int64_t n) {
+  const D d;
+  const V factor = hn::Set(d, a), divisor = hn::Set(d, y), one = hn::Set(d, 1.0f);
+  bool less = true;
+  // Behind the last one zeros are loaded, so a part compares as a whole does.
+  ForEachVector(n, [&](auto part, int64_t i) {
+    const V scale = hn::Div(hn::Mul(factor, Load(part, src + i)), divisor);
+    less = less && hn::AllTrue(d, hn::Lt(scale, one));
+    Store(part, scale, dst + i);
+  });
+  return less;
 }
 
 void ColumnOffsets(const int32_t* sums, const int32_t* bias, int32_t a_zero, int32_t* dst, int64_t n) {
@@ -210,9 +237,9 @@ void Range(const float* src, int64_t n, float* lowest, float* highest) {
 }
 
 const ByteVectorTable* GetByteVectorTable() {
-  static constexpr ByteVectorTable kTable = {&Quantize, &Dequantize,  &AddBytes,     &MulBytes,
-                                             &FoldMax,  &FoldAverage, &ColumnScales, &ColumnOffsets,
-                                             &Unpack4,  &Unpack8,     &Dot,          &Range};
+  static constexpr ByteVectorTable kTable = {&Quantize, &Interleave,  &Dequantize,   &AddBytes,      &MulBytes,
+                                             &FoldMax,  &FoldAverage, &ColumnScales, &ColumnOffsets, &Unpack4,
+                                             &Unpack8,  &Dot,         &Range};
   return &kTable;
 }
 

@@ -26,6 +26,8 @@ struct ByteBinary {
 struct ByteVectorTable {
   // dst = saturate(round(src / scale) + zero).
   void (*quantize)(const float* src, const ByteScale& to, uint8_t* dst, int64_t n);
+  // dst[i * count + k] = src[k * step + i] with i < n and k < count, which is 2, 3 or 4.
+  void (*interleave)(const uint8_t* src, int64_t step, int64_t count, uint8_t* dst, int64_t n);
   // dst = (src - zero) * scale.
   void (*dequantize)(const uint8_t* src, const ByteScale& from, float* dst, int64_t n);
   void (*add)(const ByteBinary& binary, const uint8_t* a, const uint8_t* b, uint8_t* dst, int64_t n);
@@ -35,8 +37,8 @@ struct ByteVectorTable {
   // dst[j] = saturate(round((sum of src[tap + j] over all taps + offset) * to.scale) + to.zero).
   void (*fold_average)(const uint8_t* src, const Taps& taps, bool is_signed, int32_t offset, const ByteScale& to,
                        uint8_t* dst, int64_t n);
-  // dst = a * src / y, in this order.
-  void (*column_scales)(const float* src, float a, float y, float* dst, int64_t n);
+  // dst = a * src / y, in this order; whether all of them are less than 1.
+  bool (*column_scales)(const float* src, float a, float y, float* dst, int64_t n);
   // dst = bias - a_zero * sums, modulo 2^32; no bias is null.
   void (*column_offsets)(const int32_t* sums, const int32_t* bias, int32_t a_zero, int32_t* dst, int64_t n);
   // dst = (element - zero) * scale of n elements (a multiple of 16) of 4 bits, the lower half of a byte first, or 8

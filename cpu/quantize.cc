@@ -12,14 +12,32 @@ namespace {
 
 enum : size_t { kSrc, kDst, kScale };
 
+constexpr int64_t kMaxPlanes = 4;
+
 struct QuantizeLaunch {
   ByteRuns<3> runs;
   int32_t is_signed, has_zero;
+  int64_t planes;  // runs side by side that are interleaved in dst, 1 for none; else 2 to kMaxPlanes
+  int64_t plane_step[3];
 };
+
+// Planes of the source that become pixels of a few channels: the picture that a network begins with.
+void FindPlanes(QuantizeLaunch* launch) {
+  launch->planes = 1;
+  auto& outer = launch->runs.outer;
+  if (outer.rank == 0 || launch->runs.step[kSrc] != 1) return;
+  const int64_t last = outer.rank - 1, count = outer.dims[last];
+  const bool interleaved = outer.strides[last][kDst] == 1 && launch->runs.step[kDst] == count;
+  if (!interleaved || count > kMaxPlanes) return;
+  launch->planes = count;
+  std::copy_n(outer.strides[last].begin(), 3, launch->plane_step);
+  --outer.rank;
+  launch->runs.tasks /= count;
+}
 
 bool IsByte(DataType type) { return type == DataType::kU8 || type == DataType::kI8; }
 
-Status ChooseLinear(const OpCall& call, DataType bytes, DataType floats, Choice* choice) {
+Status ChooseLinear(const OpCall& call, DataType bytes, DataType floats, bool to_bytes, Choice* choice) {
   const TensorDesc &x = call.src[0], &scale = call.src[1], &y = call.dst[0];
   if (!IsByte(bytes)) return Unsupported("type ", NameOf(bytes), ", neither u8 nor i8");
   if (floats != DataType::kF32) return Unsupported("type ", NameOf(floats), ", not f32");
@@ -35,6 +53,7 @@ Status ChooseLinear(const OpCall& call, DataType bytes, DataType floats, Choice*
     return Unsupported("a scale per element of the innermost dimension");
   launch.is_signed = bytes == DataType::kI8 ? 1 : 0;
   launch.has_zero = call.has_src(2) ? 1 : 0;
+  if (to_bytes) FindPlanes(&launch);
   choice->units = launch.runs.Units();
   choice->cost_us = 5 * static_cast<double>(x.NumElements()) / kBytesPerMicrosecond;
   choice->launch = Blob::Of(launch);
@@ -46,10 +65,10 @@ Status ChooseQuantize(const Kernel&, const OpCall& call, Choice* choice) {
     MOKA_ASSIGN_OR_RETURN(const int64_t precision, call.attrs->Int("precision", 0));
     if (precision > 1) return Unsupported("attribute 'precision'");
   }
-  return ChooseLinear(call, call.dst[0].type, call.src[0].type, choice);
+  return ChooseLinear(call, call.dst[0].type, call.src[0].type, true, choice);
 }
 Status ChooseDequantize(const Kernel&, const OpCall& call, Choice* choice) {
-  return ChooseLinear(call, call.src[0].type, call.dst[0].type, choice);
+  return ChooseLinear(call, call.src[0].type, call.dst[0].type, false, choice);
 }
 
 ByteScale ScaleAt(const KernelArgs& args, const QuantizeLaunch& launch, int64_t at) {
@@ -60,8 +79,21 @@ ByteScale ScaleAt(const KernelArgs& args, const QuantizeLaunch& launch, int64_t 
   return scale;
 }
 
+void RunPlanes(const KernelArgs& args, const QuantizeLaunch& launch, int64_t begin, int64_t end) {
+  uint8_t bytes[kMaxPlanes * kPiece];
+  launch.runs.ForEach(begin, end, [&](const std::array<int64_t, 3>& at, int64_t n) {
+    for (int64_t i = 0; i < launch.planes; ++i) {
+      const ByteScale scale = ScaleAt(args, launch, at[kScale] + i * launch.plane_step[kScale]);
+      args.simd->byte_vector->quantize(args.Src(0) + at[kSrc] + i * launch.plane_step[kSrc], scale, bytes + i * kPiece,
+                                       n);
+    }
+    args.simd->byte_vector->interleave(bytes, kPiece, launch.planes, static_cast<uint8_t*>(args.dst[0]) + at[kDst], n);
+  });
+}
+
 void RunQuantize(const KernelArgs& args, int64_t begin, int64_t end, int) {
   const auto& launch = args.Launch<QuantizeLaunch>();
+  if (launch.planes > 1) return RunPlanes(args, launch, begin, end);
   const int64_t* step = launch.runs.step;
   float floats[kPiece];
   uint8_t bytes[kPiece];

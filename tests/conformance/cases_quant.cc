@@ -261,6 +261,10 @@ void AddLinear(std::vector<OpCase>& cases) {
     }
     cases.push_back(MakeCase(StrCat("QuantizeLinear/image_", NameOf(type)), {},
                              {Fed({2, 3, 5, 21}), Number(0.02), Number(zero, type)}));
+    for (const int64_t c : {1, 2, 4, 5}) {
+      cases.push_back(MakeCase(StrCat("QuantizeLinear/image_", NameOf(type), "_", c), {},
+                               {Fed({2, c, 33, 35}), Number(0.02), Number(zero, type)}));
+    }
     cases.push_back(MakeCase(StrCat("DequantizeLinear/image_", NameOf(type)), {},
                              {Bytes({2, 3, 5, 21}, type), Number(0.02), Number(zero, type)}));
     const OpCase axis = MakeCase(StrCat("QuantizeLinear/axis_", NameOf(type)), {},
