@@ -9,6 +9,7 @@ std::span<const Pass> Passes() {
       {"remove shape arithmetic", RemoveShapeArithmetic},
       {"remove dead nodes", RemoveDeadNodes},
       {"remove no-ops", RemoveNoOps},
+      {"widen halves", WidenHalves, true},
       {"merge common nodes", MergeCommonNodes},
       {"lower einsum", LowerEinsum},
       {"merge transposes", MergeTransposes},

@@ -15,6 +15,7 @@ Status FoldConstants(Graph& graph);               // computes what depends on co
 Status RemoveShapeArithmetic(Graph& graph);       // nodes whose results are known from the shapes of the inputs
 Status RemoveDeadNodes(Graph& graph);             // nodes that no output needs
 Status RemoveNoOps(Graph& graph);                 // Identity, Reshape to the same shape, Cast to the same type ...
+Status WidenHalves(Graph& graph);                 // f16 and bf16 are computed in f32
 Status MergeCommonNodes(Graph& graph);            // equal operators on equal operands
 Status MergeTransposes(Graph& graph);             // Transpose of Transpose
 Status LowerEinsum(Graph& graph);                 // Einsum of two operands becomes Transpose and MatMul
