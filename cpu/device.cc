@@ -93,7 +93,8 @@ class CpuDevice final : public Device {
           DftRows(),           LayerNormRows(),     GroupNormRows(),    LpNormRows(),      SearchRows(),
           CumulativeRows(),    AttentionRows(),     MeanVarianceRows(), RotaryRows(),      LinearAttentionRows(),
           ByteDepthwiseRows(), ByteConvRows(),      ByteGemmRows(),     ByteElementRows(), BytePoolRows(),
-          QuantizeRows(),      NBitsRows(),         GroupQueryRows()}) {
+          QuantizeRows(),      NBitsRows(),         GroupQueryRows(),   CausalConvRows(),  DeformConvRows(),
+          Col2ImRows(),        LossRows(),          FillRows(),         SliceMoveRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
     }
   }

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "cpu/fold-inl.h"
+#include "cpu/functions-inl.h"
 #include "cpu/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -105,6 +106,22 @@ void Squares(const float* src, float* dst, int64_t n) {
 
 void SquareRoots(float* x, int64_t n) {
   ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR { Store(part, hn::Sqrt(Load(part, x + i)), x + i); });
+}
+
+void Powers(const float* src, float exponent, bool add, float* dst, int64_t n) {
+  const V e = hn::Set(D(), exponent);
+  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR {
+    const V power = VectorPow(hn::Abs(Load(part, src + i)), e);
+    Store(part, add ? hn::Add(Load(part, dst + i), power) : power, dst + i);
+  });
+}
+
+void Shift(float* x, float by, bool silu, int64_t n) {
+  const V b = hn::Set(D(), by);
+  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR {
+    const V y = hn::Add(Load(part, x + i), b);
+    Store(part, silu ? VectorSilu(y) : y, x + i);
+  });
 }
 
 // Powers of 3/4, 1/2 and 1, which networks have, are roots; others are computed one by one.

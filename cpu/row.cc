@@ -25,6 +25,8 @@ const RowTable* GetRowTable() {
       .local_response = &LocalResponse,
       .squares = &Squares,
       .square_roots = &SquareRoots,
+      .powers = &Powers,
+      .shift = &Shift,
       .find = &Find,
       .find_columns = &FindColumns,
       .cumulate = &Cumulate,

@@ -24,6 +24,10 @@ struct RowTable {
                          int64_t n);
   void (*squares)(const float* src, float* dst, int64_t n);
   void (*square_roots)(float* x, int64_t n);  // in place
+  // dst[i] = |src[i]|^exponent, or that added to it. dst may be src.
+  void (*powers)(const float* src, float exponent, bool add, float* dst, int64_t n);
+  // x[i] += by, then x[i] * sigmoid(x[i]) where `silu`.
+  void (*shift)(float* x, float by, bool silu, int64_t n);
 
   // Position of the first element, or of the last, that equals `best`; of NaN where that is NaN. -1 where there is
   // none.

@@ -1,3 +1,5 @@
+#include "ops/causal_conv_with_state.h"
+
 #include <cmath>
 
 #include "base/status.h"
@@ -7,11 +9,8 @@
 #include "ops/reference.h"
 
 namespace moka {
-namespace {
 
-enum : size_t { kInput, kWeight, kBias, kPast };
-
-Status ReadActivation(const Attributes& attrs, bool* silu) {
+Status ReadCausalActivation(const Attributes& attrs, bool* silu) {
   std::string_view name;
   MOKA_RETURN_IF_ERROR(ReadString(attrs, "activation", "none", &name));
   *silu = name == "silu" || name == "swish";
@@ -19,29 +18,31 @@ Status ReadActivation(const Attributes& attrs, bool* silu) {
   return InvalidModel("attribute 'activation' is '", name, "', expected none, silu or swish");
 }
 
+namespace {
+
 Status InferCausalConv(InferContext& ctx) {
-  MOKA_RETURN_IF_ERROR(CheckType(ctx, kInput, kFloatTypes));
+  MOKA_RETURN_IF_ERROR(CheckType(ctx, kCausalInput, kFloatTypes));
   bool silu = false;
-  MOKA_RETURN_IF_ERROR(ReadActivation(*ctx.attrs, &silu));
-  for (const size_t i : {kInput, kWeight, kBias, kPast}) {
+  MOKA_RETURN_IF_ERROR(ReadCausalActivation(*ctx.attrs, &silu));
+  for (const int i : {kCausalInput, kCausalWeight, kCausalBias, kCausalPast}) {
     if (!ctx.has_src(i)) continue;
-    MOKA_RETURN_IF_ERROR(CheckSameType(ctx, i, kInput));
-    MOKA_RETURN_IF_ERROR(CheckRank(ctx, i, i == kBias ? 1 : 3, i == kBias ? 1 : 3));
+    MOKA_RETURN_IF_ERROR(CheckSameType(ctx, i, kCausalInput));
+    MOKA_RETURN_IF_ERROR(CheckRank(ctx, i, i == kCausalBias ? 1 : 3, i == kCausalBias ? 1 : 3));
   }
-  const std::vector<Dim>&x = ctx.src[kInput]->dims, &w = ctx.src[kWeight]->dims;
+  const std::vector<Dim>&x = ctx.src[kCausalInput]->dims, &w = ctx.src[kCausalWeight]->dims;
   MOKA_RETURN_IF_ERROR(RequireEqual(ctx, w[0], x[1], "dimension 0 of src 1 (weight)"));
   MOKA_RETURN_IF_ERROR(RequireEqual(ctx, w[1], Dim(1), "dimension 1 of src 1 (weight)"));
   if (w[2] == Dim(0)) return InvalidModel("src 1 (weight): a kernel of 0");
   const std::vector<Dim> state = {x[0], x[1], w[2] - Dim(1)};
-  if (ctx.has_src(kBias)) {
-    MOKA_RETURN_IF_ERROR(RequireEqual(ctx, ctx.src[kBias]->dims[0], x[1], "elements of src 2 (bias)"));
+  if (ctx.has_src(kCausalBias)) {
+    MOKA_RETURN_IF_ERROR(RequireEqual(ctx, ctx.src[kCausalBias]->dims[0], x[1], "elements of src 2 (bias)"));
   }
-  for (size_t i = 0; ctx.has_src(kPast) && i < 3; ++i) {
+  for (size_t i = 0; ctx.has_src(kCausalPast) && i < 3; ++i) {
     MOKA_RETURN_IF_ERROR(
-        RequireEqual(ctx, ctx.src[kPast]->dims[i], state[i], StrCat("dimension ", i, " of src 3 (past_state)")));
+        RequireEqual(ctx, ctx.src[kCausalPast]->dims[i], state[i], StrCat("dimension ", i, " of src 3 (past_state)")));
   }
   if (ctx.dst.size() > 1) {
-    ctx.dst[1].type = ctx.src[kInput]->type;
+    ctx.dst[1].type = ctx.src[kCausalInput]->type;
     ctx.dst[1].dims = state;
   }
   return InferSameAsSource(ctx);
@@ -50,22 +51,24 @@ Status InferCausalConv(InferContext& ctx) {
 template <class Acc>
 void CausalConvLoops(bool silu, const ReferenceCall& reference) {
   const OpCall& call = reference.call;
-  const TensorDesc &x = call.src[kInput], &w = call.src[kWeight], &y = call.dst[0];
+  const TensorDesc &x = call.src[kCausalInput], &w = call.src[kCausalWeight], &y = call.dst[0];
   const int64_t taps = w.dims[2], length = x.dims[2];
   // Position t of the input with the state before it: those below taps - 1 are the state's.
   const auto padded = [&](int64_t n, int64_t c, int64_t t) {
-    if (t >= taps - 1) return Load<Acc>(x, reference.src[kInput], OffsetOf(x, Index{n, c, t - (taps - 1)}));
-    if (!call.has_src(kPast)) return Acc{};
-    return Load<Acc>(call.src[kPast], reference.src[kPast], OffsetOf(call.src[kPast], Index{n, c, t}));
+    if (t >= taps - 1) return Load<Acc>(x, reference.src[kCausalInput], OffsetOf(x, Index{n, c, t - (taps - 1)}));
+    if (!call.has_src(kCausalPast)) return Acc{};
+    return Load<Acc>(call.src[kCausalPast], reference.src[kCausalPast],
+                     OffsetOf(call.src[kCausalPast], Index{n, c, t}));
   };
   if (y.present()) {
     ForEachIndex(y, [&](const Index& at) {
       const int64_t c = at[1];
       Acc sum{};
       for (int64_t k = 0; k < taps; ++k) {
-        sum += padded(at[0], c, at[2] + k) * Load<Acc>(w, reference.src[kWeight], OffsetOf(w, Index{c, 0, k}));
+        sum += padded(at[0], c, at[2] + k) * Load<Acc>(w, reference.src[kCausalWeight], OffsetOf(w, Index{c, 0, k}));
       }
-      if (call.has_src(kBias)) sum += Load<Acc>(call.src[kBias], reference.src[kBias], c * call.src[kBias].strides[0]);
+      if (call.has_src(kCausalBias))
+        sum += Load<Acc>(call.src[kCausalBias], reference.src[kCausalBias], c * call.src[kCausalBias].strides[0]);
       if (silu) sum /= Acc(1) + std::exp(-sum);
       Store<Acc>(y, reference.dst[0], OffsetOf(y, at), sum);
     });
@@ -80,20 +83,19 @@ void CausalConvLoops(bool silu, const ReferenceCall& reference) {
 template <class Float>
 Status CausalConvReference(const ReferenceCall& reference) {
   bool silu = false;
-  MOKA_RETURN_IF_ERROR(ReadActivation(*reference.call.attrs, &silu));
-  reference.call.src[kInput].type == DataType::kF64 ? CausalConvLoops<double>(silu, reference)
-                                                    : CausalConvLoops<Float>(silu, reference);
+  MOKA_RETURN_IF_ERROR(ReadCausalActivation(*reference.call.attrs, &silu));
+  reference.call.src[kCausalInput].type == DataType::kF64 ? CausalConvLoops<double>(silu, reference)
+                                                          : CausalConvLoops<Float>(silu, reference);
   return Status();
 }
 
 Cost CausalConvCost(const OpCall& call) {
-  return {2 * static_cast<double>(call.src[kWeight].dims[2]) * static_cast<double>(call.src[kInput].NumElements())};
+  return {2 * static_cast<double>(call.src[kCausalWeight].dims[2]) *
+          static_cast<double>(call.src[kCausalInput].NumElements())};
 }
 
 }  // namespace
 
-// Src input [batch, channels, length], weight [channels, 1, k], optional bias, past_state [batch, channels, k - 1]; dst
-// the output and the last k - 1 inputs.
 const OpSchema* CausalConvWithStateSchema() {
   static constexpr OpSchema kSchema = {
       .domain = "",

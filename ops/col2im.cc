@@ -1,69 +1,67 @@
-// Col2Im: src columns [N, C * points of the block, blocks], image_shape, block_shape; dst [N, C, image...], the sum of
-// what all blocks have at a pixel. It is the adjoint of cutting an image into blocks.
-#include <array>
+#include "ops/col2im.h"
+
 #include <limits>
 
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/infer.h"
-#include "ops/params.h"
 #include "ops/reference.h"
 
 namespace moka {
 namespace {
 
-constexpr int kMaxImageRank = kMaxRank - 2;
 constexpr int64_t kLargest = std::numeric_limits<int32_t>::max();
 
-struct Col2ImParams {
-  int rank = 0;
-  std::array<int64_t, kMaxImageRank> block{}, strides{}, dilations{}, pads_begin{}, pads_end{};
+}  // namespace
 
-  Status ReadList(const Attributes& attrs, std::string_view name, int64_t smallest,
-                  std::array<int64_t, kMaxImageRank>* values) const {
-    IntList list;
-    MOKA_RETURN_IF_ERROR(ReadInts(attrs, name, &list));
-    if (list.present && list.size != rank) {
-      return InvalidModel("attribute '", name, "' has ", list.size, " elements, expected ", rank);
-    }
-    for (int i = 0; i < rank; ++i) {
-      const int64_t value = list.present ? list[i] : 1;
-      if (value < smallest || value > kLargest) return InvalidModel("attribute '", name, "' has an element of ", value);
-      (*values)[static_cast<size_t>(i)] = value;
-    }
-    return Status();
+Status Col2ImParams::ReadList(const Attributes& attrs, std::string_view name, int64_t smallest,
+                              std::array<int64_t, kMaxImageRank>* values) const {
+  IntList list;
+  MOKA_RETURN_IF_ERROR(ReadInts(attrs, name, &list));
+  if (list.present && list.size != rank) {
+    return InvalidModel("attribute '", name, "' has ", list.size, " elements, expected ", rank);
   }
-  Status Read(const Attributes& attrs, const IntList& block_shape) {
-    rank = block_shape.size;
-    if (rank < 1 || rank > kMaxImageRank) return Unsupported("src 2 (block_shape) has ", rank, " elements");
-    for (int i = 0; i < rank; ++i) {
-      if (block_shape[i] < 1 || block_shape[i] > kLargest) {
-        return InvalidModel("src 2 (block_shape) has an element of ", block_shape[i]);
-      }
-      block[static_cast<size_t>(i)] = block_shape[i];
-    }
-    MOKA_RETURN_IF_ERROR(ReadList(attrs, "strides", 1, &strides));
-    MOKA_RETURN_IF_ERROR(ReadList(attrs, "dilations", 1, &dilations));
-    IntList pads;
-    MOKA_RETURN_IF_ERROR(ReadInts(attrs, "pads", &pads));
-    if (pads.present && pads.size != 2 * rank) {
-      return InvalidModel("attribute 'pads' has ", pads.size, " elements, expected ", 2 * rank);
-    }
-    for (int i = 0; pads.present && i < rank; ++i) {
-      if (std::min(pads[i], pads[rank + i]) < 0 || std::max(pads[i], pads[rank + i]) > kLargest) {
-        return InvalidModel("attribute 'pads' has an element of ", std::min(pads[i], pads[rank + i]));
-      }
-      pads_begin[static_cast<size_t>(i)] = pads[i];
-      pads_end[static_cast<size_t>(i)] = pads[rank + i];
-    }
-    return Status();
+  for (int i = 0; i < rank; ++i) {
+    const int64_t value = list.present ? list[i] : 1;
+    if (value < smallest || value > kLargest) return InvalidModel("attribute '", name, "' has an element of ", value);
+    (*values)[static_cast<size_t>(i)] = value;
   }
-  // Blocks along dimension i of an image of that size.
-  Dim Blocks(const Dim& image, size_t i) const {
-    return Dim::FloorDiv(image + Dim(pads_begin[i] + pads_end[i] - (block[i] - 1) * dilations[i] - 1), strides[i]) +
-           Dim(1);
+  return Status();
+}
+
+Status Col2ImParams::Read(const Attributes& attrs, const IntList& block_shape) {
+  rank = block_shape.size;
+  if (rank < 1 || rank > kMaxImageRank) return Unsupported("src 2 (block_shape) has ", rank, " elements");
+  for (int i = 0; i < rank; ++i) {
+    if (block_shape[i] < 1 || block_shape[i] > kLargest) {
+      return InvalidModel("src 2 (block_shape) has an element of ", block_shape[i]);
+    }
+    block[static_cast<size_t>(i)] = block_shape[i];
   }
-};
+  MOKA_RETURN_IF_ERROR(ReadList(attrs, "strides", 1, &strides));
+  MOKA_RETURN_IF_ERROR(ReadList(attrs, "dilations", 1, &dilations));
+  IntList pads;
+  MOKA_RETURN_IF_ERROR(ReadInts(attrs, "pads", &pads));
+  if (pads.present && pads.size != 2 * rank) {
+    return InvalidModel("attribute 'pads' has ", pads.size, " elements, expected ", 2 * rank);
+  }
+  for (int i = 0; pads.present && i < rank; ++i) {
+    if (std::min(pads[i], pads[rank + i]) < 0 || std::max(pads[i], pads[rank + i]) > kLargest) {
+      return InvalidModel("attribute 'pads' has an element of ", std::min(pads[i], pads[rank + i]));
+    }
+    pads_begin[static_cast<size_t>(i)] = pads[i];
+    pads_end[static_cast<size_t>(i)] = pads[rank + i];
+  }
+  return Status();
+}
+
+int64_t Col2ImParams::Points() const {
+  int64_t points = 1;
+  for (int i = 0; i < rank; ++i) points *= block[static_cast<size_t>(i)];
+  return points;
+}
+
+namespace {
 
 Status InferCol2Im(InferContext& ctx) {
   const SymbolicTensor& x = *ctx.src[0];
@@ -127,8 +125,7 @@ Status Col2ImReference(const ReferenceCall& reference) {
   Col2ImParams params;
   MOKA_RETURN_IF_ERROR(params.Read(*call.attrs, block_shape));
   const TensorDesc &x = call.src[0], &y = call.dst[0];
-  int64_t points = 1;
-  for (int i = 0; i < params.rank; ++i) points *= params.block[static_cast<size_t>(i)];
+  const int64_t points = params.Points();
   return WithAccumulator<Float>(x.type, [&](auto accumulator) {
     using Acc = decltype(accumulator);
     ForEachIndex(y, [&](const Index& o) {

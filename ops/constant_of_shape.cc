@@ -1,3 +1,5 @@
+#include "ops/constant_of_shape.h"
+
 #include <cstring>
 
 #include "base/status.h"
@@ -7,10 +9,8 @@
 #include "ops/reference.h"
 
 namespace moka {
-namespace {
 
-// Attribute `value`: one element. Absent: an f32 zero.
-Status ReadValue(const Attributes& attrs, const HostTensor** value) {
+Status ReadFillValue(const Attributes& attrs, const HostTensor** value) {
   *value = nullptr;
   const AttributeValue* found = attrs.Find("value");
   if (found == nullptr) return Status();
@@ -24,6 +24,8 @@ Status ReadValue(const Attributes& attrs, const HostTensor** value) {
   return Status();
 }
 
+namespace {
+
 void TrackElements(const HostTensor& value, SymbolicTensor* result) {
   if (value.desc.type != DataType::kI32 && value.desc.type != DataType::kI64) return;
   if (result->rank() > 1) return;
@@ -36,7 +38,7 @@ Status InferConstantOfShape(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, {DataType::kI64}));
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 1, 1));
   const HostTensor* value = nullptr;
-  MOKA_RETURN_IF_ERROR(ReadValue(*ctx.attrs, &value));
+  MOKA_RETURN_IF_ERROR(ReadFillValue(*ctx.attrs, &value));
   MOKA_ASSIGN_OR_RETURN(std::vector<Dim> dims, ctx.Elements(0));
   if (dims.size() > kMaxRank) return Unsupported("src 0: rank ", dims.size(), ", at most ", kMaxRank);
   for (const Dim& dim : dims) {
@@ -51,7 +53,7 @@ Status InferConstantOfShape(InferContext& ctx) {
 template <class Float>
 Status ConstantOfShapeReference(const ReferenceCall& reference) {
   const HostTensor* value = nullptr;
-  MOKA_RETURN_IF_ERROR(ReadValue(*reference.call.attrs, &value));
+  MOKA_RETURN_IF_ERROR(ReadFillValue(*reference.call.attrs, &value));
   const TensorDesc& y = reference.call.dst[0];
   const size_t size = SizeOf(y.type);
   std::byte element[8] = {};

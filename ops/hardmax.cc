@@ -1,3 +1,5 @@
+#include "ops/hardmax.h"
+
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/infer.h"
@@ -5,31 +7,29 @@
 #include "ops/reference.h"
 
 namespace moka {
-namespace {
 
-Status ReadAxis(const Attributes& attrs, int rank, int* axis) {
-  int64_t value = 0;
-  MOKA_RETURN_IF_ERROR(ReadInt(attrs, "axis", -1, &value));
-  MOKA_ASSIGN_OR_RETURN(*axis, NormalizeAxis(value, rank, "attribute 'axis'"));
-  return Status();
+Result<int> HardmaxAxis(const Attributes& attrs, int rank) {
+  int64_t axis = 0;
+  MOKA_RETURN_IF_ERROR(ReadInt(attrs, "axis", -1, &axis));
+  return NormalizeAxis(axis, rank, "attribute 'axis'");
 }
+
+namespace {
 
 Status InferHardmax(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kFloatTypes));
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 1));
-  int axis = 0;
-  MOKA_RETURN_IF_ERROR(ReadAxis(*ctx.attrs, ctx.src[0]->rank(), &axis));
+  MOKA_RETURN_IF_ERROR(HardmaxAxis(*ctx.attrs, ctx.src[0]->rank()).status());
   return InferSameAsSource(ctx);
 }
 
-// 1 at the first of the largest elements, 0 elsewhere.
+// 1 at the first of the largest elements (NaN is larger than all), 0 elsewhere.
 template <class Float>
 Status HardmaxReference(const ReferenceCall& reference) {
   const TensorDesc &x = reference.call.src[0], &y = reference.call.dst[0];
-  int axis_read = 0;
-  MOKA_RETURN_IF_ERROR(ReadAxis(*reference.call.attrs, x.rank, &axis_read));
+  MOKA_ASSIGN_OR_RETURN(const int along, HardmaxAxis(*reference.call.attrs, x.rank));
   if (x.NumElements() == 0) return Status();
-  const auto axis = static_cast<size_t>(axis_read);
+  const auto axis = static_cast<size_t>(along);
   TensorDesc rows = x;
   rows.dims[axis] = 1;
   ForEachIndex(rows, [&](const Index& at) {
@@ -38,7 +38,7 @@ Status HardmaxReference(const ReferenceCall& reference) {
     double largest = Load<double>(x, reference.src[0], src);
     for (int64_t i = 0; i < x.dims[axis]; ++i) {
       const double value = Load<double>(x, reference.src[0], src + i * x.strides[axis]);
-      if (value > largest) {
+      if (value > largest || (value != value && largest == largest)) {
         largest = value;
         best = i;
       }

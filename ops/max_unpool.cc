@@ -1,6 +1,5 @@
-// MaxUnpool: src X, I (where each element of X was, as MaxPool's Indices state it), optional output_shape; dst is zero
-// but for the elements of X. I speaks of the shape that the attributes give; a larger output_shape adds zeros behind
-// it.
+#include "ops/max_unpool.h"
+
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/infer.h"
@@ -15,6 +14,22 @@ namespace {
 Dim UnpooledDim(const Dim& pooled, const Window& w, size_t i) {
   return (pooled - Dim(1)) * Dim(w.strides[i]) + Dim(w.kernel[i] - w.pads_begin[i] - w.pads_end[i]);
 }
+
+}  // namespace
+
+Result<TensorDesc> UnpooledShape(const OpCall& call) {
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  WindowAttributes window;
+  MOKA_RETURN_IF_ERROR(WindowAttributes::Read(*call.attrs, x.rank - 2, nullptr, &window));
+  TensorDesc whole = x;
+  for (size_t d = 2; d < static_cast<size_t>(x.rank); ++d) {
+    whole.dims[d] = UnpooledDim(x.dims[d], window.window, d - 2).constant();
+    if (whole.dims[d] > y.dims[d]) return InvalidArgument("src 2 (output_shape): dimension ", d, " is ", y.dims[d]);
+  }
+  return whole;
+}
+
+namespace {
 
 Status InferMaxUnpool(InferContext& ctx) {
   const SymbolicTensor& x = *ctx.src[0];
@@ -56,13 +71,7 @@ template <class Float>
 Status MaxUnpoolReference(const ReferenceCall& reference) {
   const OpCall& call = reference.call;
   const TensorDesc &x = call.src[0], &indices = call.src[1], &y = call.dst[0];
-  WindowAttributes window;
-  MOKA_RETURN_IF_ERROR(WindowAttributes::Read(*call.attrs, x.rank - 2, nullptr, &window));
-  TensorDesc whole = x;  // the shape that indices speak of
-  for (size_t d = 2; d < static_cast<size_t>(x.rank); ++d) {
-    whole.dims[d] = UnpooledDim(x.dims[d], window.window, d - 2).constant();
-    if (whole.dims[d] > y.dims[d]) return InvalidArgument("src 2 (output_shape): dimension ", d, " is ", y.dims[d]);
-  }
+  MOKA_ASSIGN_OR_RETURN(const TensorDesc whole, UnpooledShape(call));
   const int64_t count = whole.NumElements();
   return WithStorageType(x.type, [&](auto bits) {
     using Bits = decltype(bits);

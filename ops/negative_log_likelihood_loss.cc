@@ -1,26 +1,14 @@
-// NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss, which is the former after LogSoftmax: src scores
-// [N, C, d...], classes [N, d...], optional weights [C]; dst the loss, and of the latter optionally the logarithms.
 #include <cmath>
-#include <optional>
 
 #include "base/status.h"
 #include "ops/accumulate.h"
 #include "ops/element.h"
 #include "ops/infer.h"
+#include "ops/loss.h"
 #include "ops/params.h"
 #include "ops/reference.h"
 
 namespace moka {
-namespace {
-
-enum class Reduction : uint8_t { kNone, kSum, kMean };
-
-struct LossParams {
-  Reduction reduction = Reduction::kMean;
-  std::optional<int64_t> ignored;  // class
-
-  static Result<LossParams> From(const Attributes& attrs);
-};
 
 Result<LossParams> LossParams::From(const Attributes& attrs) {
   LossParams params;
@@ -29,12 +17,14 @@ Result<LossParams> LossParams::From(const Attributes& attrs) {
   if (name != "none" && name != "sum" && name != "mean") {
     return InvalidModel("attribute 'reduction' is '", name, "', expected none, sum or mean");
   }
-  params.reduction = name == "none" ? Reduction::kNone : name == "sum" ? Reduction::kSum : Reduction::kMean;
+  params.reduction = name == "none" ? LossReduction::kNone : name == "sum" ? LossReduction::kSum : LossReduction::kMean;
   int64_t ignored = 0;
   MOKA_RETURN_IF_ERROR(ReadInt(attrs, "ignore_index", 0, &ignored));
   if (attrs.Has("ignore_index")) params.ignored = ignored;
   return params;
 }
+
+namespace {
 
 Status InferLoss(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kFloatTypes));
@@ -54,7 +44,7 @@ Status InferLoss(InferContext& ctx) {
   }
   MOKA_ASSIGN_OR_RETURN(const LossParams params, LossParams::From(*ctx.attrs));
   ctx.dst[0].type = scores.type;
-  if (params.reduction == Reduction::kNone) ctx.dst[0].dims = std::move(dims);
+  if (params.reduction == LossReduction::kNone) ctx.dst[0].dims = std::move(dims);
   if (ctx.dst.size() > 1) {
     ctx.dst[1].type = scores.type;
     ctx.dst[1].dims = scores.dims;
@@ -88,8 +78,8 @@ class LossLoops {
       if (Status one = Sample(at); !one.ok() && status.ok()) status = one;
     });
     MOKA_RETURN_IF_ERROR(status);
-    if (params_.reduction == Reduction::kNone) return Status();
-    Store<Acc>(call_.dst[0], reference_.dst[0], 0, params_.reduction == Reduction::kMean ? sum_ / weights_ : sum_);
+    if (params_.reduction == LossReduction::kNone) return Status();
+    Store<Acc>(call_.dst[0], reference_.dst[0], 0, params_.reduction == LossReduction::kMean ? sum_ / weights_ : sum_);
     return Status();
   }
 
@@ -113,7 +103,7 @@ class LossLoops {
       sum_ += loss;
       weights_ += weight;
     }
-    if (params_.reduction == Reduction::kNone) {
+    if (params_.reduction == LossReduction::kNone) {
       Store<Acc>(call_.dst[0], reference_.dst[0], OffsetOf(call_.dst[0], at), loss);
     }
     return Status();

@@ -1,5 +1,5 @@
-// OneHot: src indices (numbers), depth (one number), values [off, on]; dst has a dimension of `depth` at `axis`, on
-// where its coordinate is the index (counted from the end when negative), off elsewhere.
+#include "ops/one_hot.h"
+
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/infer.h"
@@ -7,15 +7,16 @@
 #include "ops/reference.h"
 
 namespace moka {
-namespace {
 
-constexpr double kDeepest = 0x1p40;
-
-Result<int> AxisOf(const Attributes& attrs, int index_rank) {
+Result<int> OneHotAxis(const Attributes& attrs, int index_rank) {
   int64_t axis = 0;
   MOKA_RETURN_IF_ERROR(ReadInt(attrs, "axis", -1, &axis));
   return NormalizeAxis(axis, index_rank + 1, "attribute 'axis'");
 }
+
+namespace {
+
+constexpr double kDeepest = 0x1p40;
 
 Result<Dim> DepthOf(InferContext& ctx) {
   const SymbolicTensor& depth = *ctx.src[1];
@@ -49,7 +50,7 @@ Status InferOneHot(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 2, 1, 1));
   MOKA_RETURN_IF_ERROR(RequireEqual(ctx, ctx.src[2]->dims[0], 2, "elements of src 2 (values)"));
   if (indices.rank() == kMaxRank) return Unsupported("the result has rank ", kMaxRank + 1, ", at most ", kMaxRank);
-  MOKA_ASSIGN_OR_RETURN(const int axis, AxisOf(*ctx.attrs, indices.rank()));
+  MOKA_ASSIGN_OR_RETURN(const int axis, OneHotAxis(*ctx.attrs, indices.rank()));
   MOKA_ASSIGN_OR_RETURN(const Dim depth, DepthOf(ctx));
   ctx.dst[0].type = ctx.src[2]->type;
   ctx.dst[0].dims = indices.dims;
@@ -61,7 +62,7 @@ template <class Float>
 Status OneHotReference(const ReferenceCall& reference) {
   const OpCall& call = reference.call;
   const TensorDesc &indices = call.src[0], &values = call.src[2], &y = call.dst[0];
-  MOKA_ASSIGN_OR_RETURN(const int axis, AxisOf(*call.attrs, indices.rank));
+  MOKA_ASSIGN_OR_RETURN(const int axis, OneHotAxis(*call.attrs, indices.rank));
   TensorDesc along = indices;  // indices seen from dst: they do not depend on the coordinate at `axis`
   along.rank = y.rank;
   for (int d = 0; d < y.rank; ++d) {

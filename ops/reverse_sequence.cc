@@ -1,5 +1,5 @@
-// ReverseSequence: src X, sequence_lens (i64, one per element of the batch dimension); the first sequence_lens[b]
-// elements along the time dimension change places, the rest stays.
+#include "ops/reverse_sequence.h"
+
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/infer.h"
@@ -7,9 +7,8 @@
 #include "ops/reference.h"
 
 namespace moka {
-namespace {
 
-Status ReadAxes(const Attributes& attrs, size_t* batch, size_t* time) {
+Status ReadReverseAxes(const Attributes& attrs, size_t* batch, size_t* time) {
   int64_t axes[2];
   MOKA_RETURN_IF_ERROR(ReadInt(attrs, "batch_axis", 1, &axes[0]));
   MOKA_RETURN_IF_ERROR(ReadInt(attrs, "time_axis", 0, &axes[1]));
@@ -22,12 +21,14 @@ Status ReadAxes(const Attributes& attrs, size_t* batch, size_t* time) {
   return Status();
 }
 
+namespace {
+
 Status InferReverseSequence(InferContext& ctx) {
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 2));
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 1, {DataType::kI64}));
   MOKA_RETURN_IF_ERROR(CheckRank(ctx, 1, 1, 1));
   size_t batch = 0, time = 0;
-  MOKA_RETURN_IF_ERROR(ReadAxes(*ctx.attrs, &batch, &time));
+  MOKA_RETURN_IF_ERROR(ReadReverseAxes(*ctx.attrs, &batch, &time));
   MOKA_RETURN_IF_ERROR(
       RequireEqual(ctx, ctx.src[1]->dims[0], ctx.src[0]->dims[batch], "elements of src 1 (sequence_lens)"));
   return InferSameAsSource(ctx);
@@ -38,7 +39,7 @@ Status ReverseSequenceReference(const ReferenceCall& reference) {
   const OpCall& call = reference.call;
   const TensorDesc &x = call.src[0], &lengths = call.src[1], &y = call.dst[0];
   size_t batch = 0, time = 0;
-  MOKA_RETURN_IF_ERROR(ReadAxes(*call.attrs, &batch, &time));
+  MOKA_RETURN_IF_ERROR(ReadReverseAxes(*call.attrs, &batch, &time));
   const auto length = [&](int64_t i) { return LoadRaw<int64_t>(reference.src[1], i * lengths.strides[0]); };
   for (int64_t i = 0; i < lengths.dims[0]; ++i) {
     if (length(i) < 0 || length(i) > x.dims[time]) {
