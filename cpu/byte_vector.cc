@@ -185,6 +185,24 @@ void Unpack8(const uint8_t* src, float zero, float scale, float* dst, int64_t n)
 }
 
 // 8 bytes are 16 elements: split into halves and interleaved again they are in order.
+void Unpack2(const uint8_t* src, float zero, float scale, float* dst, int64_t n) {
+  const hn::Full128<uint8_t> d;
+  const hn::Full128<uint16_t> pairs;
+  HWY_ALIGN uint8_t bytes[16] = {}, elements[16];
+  for (int64_t i = 0; i < n; i += 16) {
+    std::memcpy(bytes, src + i / 4, 4);
+    const auto all = hn::Load(d, bytes), low = hn::Set(d, 3);
+    const auto words = hn::BitCast(pairs, all);
+    const auto first = hn::And(all, low), second = hn::And(hn::BitCast(d, hn::ShiftRight<2>(words)), low);
+    const auto third = hn::And(hn::BitCast(d, hn::ShiftRight<4>(words)), low);
+    const auto fourth = hn::And(hn::BitCast(d, hn::ShiftRight<6>(words)), low);
+    const auto lower = hn::BitCast(pairs, hn::InterleaveLower(d, first, second));
+    const auto upper = hn::BitCast(pairs, hn::InterleaveLower(d, third, fourth));
+    hn::Store(hn::BitCast(d, hn::InterleaveLower(pairs, lower, upper)), d, elements);
+    Unpack8(elements, zero, scale, dst + i, 16);
+  }
+}
+
 void Unpack4(const uint8_t* src, float zero, float scale, float* dst, int64_t n) {
   const hn::Full128<uint8_t> d;
   HWY_ALIGN uint8_t bytes[16] = {}, elements[16];
@@ -238,8 +256,8 @@ void Range(const float* src, int64_t n, float* lowest, float* highest) {
 
 const ByteVectorTable* GetByteVectorTable() {
   static constexpr ByteVectorTable kTable = {&Quantize, &Interleave,  &Dequantize,   &AddBytes,      &MulBytes,
-                                             &FoldMax,  &FoldAverage, &ColumnScales, &ColumnOffsets, &Unpack4,
-                                             &Unpack8,  &Dot,         &Range};
+                                             &FoldMax,  &FoldAverage, &ColumnScales, &ColumnOffsets, &Unpack2,
+                                             &Unpack4,  &Unpack8,     &Dot,          &Range};
   return &kTable;
 }
 

@@ -41,8 +41,8 @@ struct ByteVectorTable {
   bool (*column_scales)(const float* src, float a, float y, float* dst, int64_t n);
   // dst = bias - a_zero * sums, modulo 2^32; no bias is null.
   void (*column_offsets)(const int32_t* sums, const int32_t* bias, int32_t a_zero, int32_t* dst, int64_t n);
-  // dst = (element - zero) * scale of n elements (a multiple of 16) of 4 bits, the lower half of a byte first, or 8
-  // bits.
+  // dst = (element - zero) * scale of n elements (a multiple of 16) of 2, 4 or 8 bits, the lowest of a byte first.
+  void (*unpack2)(const uint8_t* src, float zero, float scale, float* dst, int64_t n);
   void (*unpack4)(const uint8_t* src, float zero, float scale, float* dst, int64_t n);
   void (*unpack8)(const uint8_t* src, float zero, float scale, float* dst, int64_t n);
   float (*dot)(const float* a, const float* b, int64_t n);

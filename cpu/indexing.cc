@@ -1,5 +1,5 @@
-// GatherElements, GatherND, ScatterElements, ScatterND. Elements move by their size, whatever their type; scatters that
-// combine are for f32.
+// GatherElements, GatherND, ScatterElements, ScatterND, MaxUnpool. Elements move by their size, whatever their type;
+// scatters that combine are for f32.
 #include "ops/indexing.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include "cpu/block_copy.h"
 #include "cpu/kernel.h"
 #include "cpu/nest.h"
+#include "ops/max_unpool.h"
 
 namespace moka::cpu {
 namespace {
@@ -313,6 +314,54 @@ void RunScatterND(const KernelArgs& args, int64_t, int64_t, int) {
   }
 }
 
+// ---- MaxUnpool ----------------------------------------------------------------------------------------------------
+
+struct MaxUnpoolLaunch {
+  int64_t element, count;  // count: of the elements that indices speak of
+  TensorDesc whole;
+};
+
+// One unit: any two elements may meet.
+Status ChooseMaxUnpool(const Kernel&, const OpCall& call, Choice* choice) {
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  if (!IsDense(y)) return Unsupported("dst is not dense");
+  MaxUnpoolLaunch launch{};
+  MOKA_ASSIGN_OR_RETURN(launch.whole, UnpooledShape(call));
+  launch.count = launch.whole.NumElements();
+  launch.element = static_cast<int64_t>(SizeOf(x.type));
+  choice->units = 1;
+  choice->cost_us = static_cast<double>(y.NumElements() * launch.element + x.NumElements() * (8 + 2 * launch.element)) /
+                    kBytesPerMicrosecond;
+  choice->launch = Blob::Of(launch);
+  return Status();
+}
+
+void RunMaxUnpool(const KernelArgs& args, int64_t, int64_t, int) {
+  const auto& launch = args.Launch<MaxUnpoolLaunch>();
+  const TensorDesc &x = args.src_desc[0], &indices = args.src_desc[kIndices], &y = args.dst_desc[0];
+  std::memset(args.dst[0], 0, static_cast<size_t>(y.NumElements() * launch.element));
+  Nest<2> nest;
+  for (size_t d = 0; d < static_cast<size_t>(x.rank); ++d) nest.Add(x.dims[d], {x.strides[d], indices.strides[d]});
+  nest.Merge();
+  WithBits(launch.element, [&](auto bits) {
+    using Bits = decltype(bits);
+    const auto* src = static_cast<const Bits*>(args.src[0]);
+    auto* dst = static_cast<Bits*>(args.dst[0]);
+    const int64_t total = nest.Count();
+    if (total == 0) return;
+    int64_t i = 0;
+    for (Walk<2> walk(nest); i < total; ++i, walk.Next()) {
+      int64_t index = IndexAt(args.src[kIndices], true, walk[1]), to = 0;
+      if (index < 0 || index >= launch.count) return args.error->Set(IndexOutOfRange(1, i, index, launch.count));
+      for (size_t d = static_cast<size_t>(x.rank); d-- > 0;) {
+        to += index % launch.whole.dims[d] * y.strides[d];
+        index /= launch.whole.dims[d];
+      }
+      dst[to] = src[walk[0]];
+    }
+  });
+}
+
 }  // namespace
 
 std::span<const KernelRow> IndexingRows() {
@@ -321,6 +370,7 @@ std::span<const KernelRow> IndexingRows() {
       {"GatherND", "gather_nd", &ChooseGatherND, &RunGatherND},
       {"ScatterElements", "scatter_elements", &ChooseScatterElements, &RunScatterElements},
       {"ScatterND", "scatter_nd", &ChooseScatterND, &RunScatterND},
+      {"MaxUnpool", "max_unpool", &ChooseMaxUnpool, &RunMaxUnpool},
   };
   return kRows;
 }

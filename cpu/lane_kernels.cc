@@ -123,12 +123,13 @@ constexpr OpRow kOps[] = {
     {"Xor", LaneKind::kBinary, Row(LaneOp::kXor), true},
 };
 
-// IsInf of one sign only is rare.
-Status RequireBothInfinities(const Attributes& attrs) {
-  for (const char* name : {"detect_negative", "detect_positive"}) {
-    MOKA_ASSIGN_OR_RETURN(const int64_t detect, attrs.Int(name, 1));
-    if (detect == 0) return Unsupported("attribute '", name, "' is 0");
-  }
+// Which infinities IsInf asks for.
+Status PickInfinities(const Attributes& attrs, int* row) {
+  MOKA_ASSIGN_OR_RETURN(const int64_t negative, attrs.Int("detect_negative", 1));
+  MOKA_ASSIGN_OR_RETURN(const int64_t positive, attrs.Int("detect_positive", 1));
+  if (negative == 0 && positive == 0) return Unsupported("attributes 'detect_negative', 'detect_positive' are 0");
+  if (negative == 0) *row = Row(LaneUnary::kIsPositiveInf);
+  if (positive == 0) *row = Row(LaneUnary::kIsNegativeInf);
   return Status();
 }
 
@@ -152,7 +153,7 @@ Status PickLoop(const OpCall& call, const LaneTable& table, LaneLaunch* launch) 
     column = CastLaneOf(call.dst[0].type);
   } else {
     column = LaneOf(type, op->bits);
-    MOKA_RETURN_IF_ERROR(RequireBothInfinities(*call.attrs));
+    if (op->op == std::string_view("IsInf")) MOKA_RETURN_IF_ERROR(PickInfinities(*call.attrs, &row));
     MOKA_ASSIGN_OR_RETURN(const int64_t fmod, call.attrs->Int("fmod", 0));
     if (fmod != 0 && op->row == Row(LaneOp::kFloorMod)) row = Row(LaneOp::kMod);
   }

@@ -176,7 +176,10 @@ void SpecialLoop(const void* const* src, void* dst, int64_t n) {
     const LaneTag<T> d;
     const auto x = hn::LoadU(d, from[0]);
     const auto infinity = hn::Set(d, std::numeric_limits<T>::infinity());
-    const auto mask = kOp == LaneUnary::kIsInf ? hn::Eq(hn::Abs(x), infinity) : hn::IsNaN(x);
+    const auto mask = kOp == LaneUnary::kIsInf           ? hn::Eq(hn::Abs(x), infinity)
+                      : kOp == LaneUnary::kIsPositiveInf ? hn::Eq(x, infinity)
+                      : kOp == LaneUnary::kIsNegativeInf ? hn::Eq(x, hn::Neg(infinity))
+                                                         : hn::IsNaN(x);
     hn::StoreU(TruthBytes<T>(mask), hn::Rebind<uint8_t, LaneTag<T>>(), to);
   });
 }

@@ -92,6 +92,10 @@ constexpr LaneTable MakeTable() {
   t.unary[4][kF64] = &SpecialLoop<LaneUnary::kIsInf, double>;
   t.unary[5][kF32] = &SpecialLoop<LaneUnary::kIsNan, float>;
   t.unary[5][kF64] = &SpecialLoop<LaneUnary::kIsNan, double>;
+  t.unary[6][kF32] = &SpecialLoop<LaneUnary::kIsPositiveInf, float>;
+  t.unary[6][kF64] = &SpecialLoop<LaneUnary::kIsPositiveInf, double>;
+  t.unary[7][kF32] = &SpecialLoop<LaneUnary::kIsNegativeInf, float>;
+  t.unary[7][kF64] = &SpecialLoop<LaneUnary::kIsNegativeInf, double>;
   t.where[0] = &WhereLoop<uint8_t>;
   t.where[1] = &WhereLoop<uint16_t>;
   t.where[2] = &WhereLoop<uint32_t>;

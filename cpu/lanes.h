@@ -18,8 +18,8 @@ inline constexpr int kNumLaneOps = 11;
 enum class LaneTest : int8_t { kEqual, kLess, kLessOrEqual };
 inline constexpr int kNumLaneTests = 3;
 // Of one source; from kIsInf on the results are truth values.
-enum class LaneUnary : int8_t { kNeg, kAbs, kNot, kBitwiseNot, kIsInf, kIsNan };
-inline constexpr int kNumLaneUnaries = 6;
+enum class LaneUnary : int8_t { kNeg, kAbs, kNot, kBitwiseNot, kIsInf, kIsNan, kIsPositiveInf, kIsNegativeInf };
+inline constexpr int kNumLaneUnaries = 8;
 
 // Types that casts know; kBool is written as 0 or 1.
 enum class CastLane : int8_t { kBool, kU8, kI8, kI32, kI64, kF16, kBF16, kF32, kF64 };

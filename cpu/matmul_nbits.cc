@@ -1,4 +1,4 @@
-// MatMulNBits in f32 with 4 and 8 bits: a row of weights becomes floats in the cache, then it is multiplied with every
+// MatMulNBits in f32: a row of weights becomes floats in the cache, then it is multiplied with every
 // row of A.
 #include "ops/microsoft/matmul_nbits.h"
 
@@ -42,7 +42,6 @@ Status ChooseNBits(const Kernel&, const OpCall& call, Choice* choice) {
   NBitsLaunch launch{};
   MOKA_RETURN_IF_ERROR(MatMulNBitsParams::Read(*call.attrs, &launch.p));
   if (call.src[kA].type != DataType::kF32) return Unsupported("src 0: ", NameOf(call.src[kA].type), ", not f32");
-  if (launch.p.bits != 4 && launch.p.bits != 8) return Unsupported("attribute 'bits' is ", launch.p.bits);
   int64_t rows = 0;
   if (!RowsOf(call.src[kA], &launch.rows, &launch.a_row) || !RowsOf(call.dst[0], &rows, &launch.dst_row)) {
     return Unsupported("rows are not evenly spaced");
@@ -73,7 +72,7 @@ void RunNBits(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<NBitsLaunch>();
   const MatMulNBitsParams& p = launch.p;
   const ByteVectorTable& vector = *args.simd->byte_vector;
-  const auto unpack = p.bits == 4 ? vector.unpack4 : vector.unpack8;
+  const auto unpack = p.bits == 2 ? vector.unpack2 : p.bits == 4 ? vector.unpack4 : vector.unpack8;
   float* row = args.WorkerScratch(worker);
   const int64_t last = std::min(end * launch.columns_per_unit, p.n);
   for (int64_t n = begin * launch.columns_per_unit; n < last; ++n) {

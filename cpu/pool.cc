@@ -18,6 +18,7 @@ constexpr int64_t kChannelStep = 64;  // channels of a task are a multiple of it
 struct PoolLaunch : PoolWindow {
   Fold fold;
   int32_t root;          // of the fold
+  float power;           // of a norm beyond the second, else 0
   int64_t channel_part;  // of a task, where channels are contiguous
   int64_t row_floats;    // of the scratch row
 };
@@ -27,9 +28,9 @@ Status FillLaunch(const OpCall& call, PoolLaunch* launch) {
   if (call.dst.size() > 1 && call.dst[1].present()) return Unsupported("dst 1: Indices");
   MOKA_ASSIGN_OR_RETURN(const PoolParams params, PoolParams::From(call));
   launch->Fill(call, params);
-  if (params.power > 2) return Unsupported("attribute 'p' is ", params.power);
   static constexpr Fold kNorms[] = {Fold::kSum, Fold::kSumAbsolute, Fold::kSumSquares};
-  launch->fold = params.max ? Fold::kMax : kNorms[params.power];
+  launch->fold = params.max ? Fold::kMax : kNorms[std::min<int64_t>(params.power, 2)];
+  launch->power = params.power > 2 ? static_cast<float>(params.power) : 0;
   launch->root = params.power == 2 ? 1 : 0;
   return Status();
 }
@@ -64,6 +65,18 @@ Status ChoosePixels(const Kernel&, const OpCall& call, Choice* choice) {
   return Status();
 }
 
+void FoldPowers(const RowTable& table, float power, const float* src, const Taps& taps, float* dst, int64_t cols) {
+  std::fill_n(dst, cols, 0.0f);
+  for (int64_t k0 = 0; k0 < taps.count[0]; ++k0) {
+    for (int64_t k1 = 0; k1 < taps.count[1]; ++k1) {
+      for (int64_t k2 = 0; k2 < taps.count[2]; ++k2) {
+        table.powers(src + k0 * taps.step[0] + k1 * taps.step[1] + k2 * taps.step[2], power, true, dst, cols);
+      }
+    }
+  }
+  table.powers(dst, 1 / power, false, dst, cols);
+}
+
 void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
   const auto& launch = args.Launch<PoolLaunch>();
   const auto fold = args.simd->vector->fold_columns[static_cast<size_t>(launch.fold)];
@@ -84,6 +97,10 @@ void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
     for (int64_t o2 = 0; o2 < launch.output[2]; ++o2, dst += launch.dst_step[2]) {
       const Reach r2 = launch.ReachOf(2, o2);
       taps.count[2] = r2.count;
+      if (launch.power != 0) {
+        FoldPowers(*args.simd->row, launch.power, src + r2.first * launch.src_step[2], taps, dst, cols);
+        continue;
+      }
       const int64_t counted = r0.counted * r1.counted * r2.counted;
       const float scale = launch.fold != Fold::kSum || counted == 0 ? 1.0f : 1.0f / static_cast<float>(counted);
       fold(src + r2.first * launch.src_step[2], taps, scale, dst, cols);
@@ -150,9 +167,12 @@ void RunRows(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
 
 std::span<const KernelRow> PoolRows() {
   static constexpr KernelRow kRows[] = {
-      {"MaxPool", "pool_pixels", &ChoosePixels, &RunPixels},     {"MaxPool", "pool_rows", &ChooseRows, &RunRows},
-      {"AveragePool", "pool_pixels", &ChoosePixels, &RunPixels}, {"AveragePool", "pool_rows", &ChooseRows, &RunRows},
+      {"MaxPool", "pool_pixels", &ChoosePixels, &RunPixels},
+      {"MaxPool", "pool_rows", &ChooseRows, &RunRows},
+      {"AveragePool", "pool_pixels", &ChoosePixels, &RunPixels},
+      {"AveragePool", "pool_rows", &ChooseRows, &RunRows},
       {"LpPool", "pool_pixels", &ChoosePixels, &RunPixels},
+      {"GlobalLpPool", "pool_pixels", &ChoosePixels, &RunPixels},
   };
   return kRows;
 }

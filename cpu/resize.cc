@@ -105,7 +105,6 @@ Status ChooseResize(const Kernel&, const OpCall& call, Choice* choice) {
   if (x.rank == 0) return Unsupported("src 0: a scalar");
   ResizeLaunch launch{};
   MOKA_ASSIGN_OR_RETURN(launch.params, ResizeParams::From(call));
-  if (launch.params.coordinates == ResizeCoordinates::kTfCropAndResize) return Unsupported("tf_crop_and_resize");
   MOKA_RETURN_IF_ERROR(PickDimensions(call, &launch));
   PickForm(call, &launch);
   if (launch.input[kW] * std::max<int64_t>(launch.src_step[kW], 1) > std::numeric_limits<int32_t>::max()) {
@@ -149,12 +148,19 @@ class Resizer {
   void Row(int64_t d, int64_t h) {
     const int64_t count = PlanRow(d, h);
     float* dst = dst_ + d * launch_.dst_step[kD] + h * launch_.dst_step[kH];
+    if (count == 0) {
+      Extrapolate(dst, 0, launch_.output[kW]);
+      last_line_ = -1;
+      return;
+    }
     if (count == 1 && blend_weights_[0] == 1) {
       CopyOrResize(lines_of_[0], dst);
     } else {
       Blend(count, dst);
       last_line_ = -1;
     }
+    Extrapolate(dst, 0, inside_begin_);
+    Extrapolate(dst, inside_end_, launch_.output[kW]);
   }
 
  private:
@@ -162,8 +168,18 @@ class Resizer {
     const int64_t taps = launch_.taps[kW], count = launch_.output[kW];
     auto* places = reinterpret_cast<int32_t*>(scratch_ + layout_.places);
     float* weights = scratch_ + layout_.weights;
+    inside_begin_ = count;
+    inside_end_ = count;
     for (int64_t i = 0; i < count; ++i) {
-      launch_.params.TapsOf(static_cast<int>(launch_.dim[kW]), i, positions_, weights_);
+      std::fill_n(positions_, taps, int64_t{0});
+      std::fill_n(weights_, taps, 0.0);
+      if (!launch_.params.TapsOf(static_cast<int>(launch_.dim[kW]), i, positions_, weights_)) {
+        positions_[0] = 0;
+        weights_[0] = 0;
+      } else {
+        inside_begin_ = std::min(inside_begin_, i);
+        inside_end_ = i + 1;
+      }
       for (int64_t t = 0; t < taps; ++t) {
         places[t * count + i] = static_cast<int32_t>(positions_[t] * launch_.src_step[kW]);
         weights[t * count + i] = static_cast<float>(weights_[t]);
@@ -172,14 +188,28 @@ class Resizer {
     taps_ = {places, weights, taps, count};
   }
 
-  // Fills blend_weights_ and lines_of_ with the source rows of a result row; returns their number.
+  // What lies outside of the region that is cropped.
+  void Extrapolate(float* dst, int64_t begin, int64_t end) const {
+    const auto value = static_cast<float>(launch_.params.extrapolation);
+    for (int64_t i = begin; i < end; ++i) {
+      if (launch_.channels == 0) {
+        dst[i] = value;
+      } else {
+        std::fill_n(dst + i * launch_.dst_step[kW], launch_.channels, value);
+      }
+    }
+  }
+
+  // Fills blend_weights_ and lines_of_ with the source rows of a result row; returns their number, 0 outside.
   int64_t PlanRow(int64_t d, int64_t h) {
     int64_t *at_d = positions_, *at_h = positions_ + most_;
     double *weight_d = weights_, *weight_h = weights_ + most_;
     at_d[0] = at_h[0] = 0;
     weight_d[0] = weight_h[0] = 1;
-    if (launch_.dim[kD] >= 0) launch_.params.TapsOf(static_cast<int>(launch_.dim[kD]), d, at_d, weight_d);
-    if (launch_.dim[kH] >= 0) launch_.params.TapsOf(static_cast<int>(launch_.dim[kH]), h, at_h, weight_h);
+    const auto inside = [&](size_t i, int64_t at, int64_t* positions, double* weights) {
+      return launch_.dim[i] < 0 || launch_.params.TapsOf(static_cast<int>(launch_.dim[i]), at, positions, weights);
+    };
+    if (!inside(kD, d, at_d, weight_d) || !inside(kH, h, at_h, weight_h)) return 0;
     lines_of_ = positions_ + 2 * most_;
     int64_t count = 0;
     for (int64_t i = 0; i < launch_.taps[kD]; ++i) {
@@ -259,6 +289,7 @@ class Resizer {
   const float* src_ = nullptr;
   float* dst_ = nullptr;
   int64_t last_line_ = -1;
+  int64_t inside_begin_ = 0, inside_end_ = 0;  // along w: others are extrapolated
   const float* last_row_ = nullptr;
 };
 

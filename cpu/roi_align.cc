@@ -1,4 +1,4 @@
-// RoiAlign by averages, channels-last: the pixels and weights of all samples of one part of a region, blended at once.
+// RoiAlign, channels-last: the pixels and weights of all samples of one part of a region, blended at once.
 #include "ops/roi_align.h"
 
 #include <algorithm>
@@ -6,11 +6,13 @@
 
 #include "cpu/kernel.h"
 #include "cpu/sample.h"
+#include "cpu/vector.h"
 
 namespace moka::cpu {
 namespace {
 
-constexpr int64_t kTaps = 256;  // blended at once: 64 samples
+constexpr int64_t kTaps = 256;    // blended at once: 64 samples
+constexpr int64_t kMaxTaps = 16;  // where each counts on its own
 constexpr int64_t kUnitParts = 16;
 
 struct RoiAlignLaunch {
@@ -27,12 +29,13 @@ Status ChooseRoiAlign(const Kernel&, const OpCall& call, Choice* choice) {
   if (x.Extent() > std::numeric_limits<int32_t>::max()) return Unsupported("src 0: ", x.Extent(), " elements");
   RoiAlignLaunch launch{};
   MOKA_ASSIGN_OR_RETURN(launch.params, RoiAlignParams::From(*call.attrs));
-  if (launch.params.max) return Unsupported("attribute 'mode': max");
   if (x.dims[2] == 0 || x.dims[3] == 0) return Unsupported("src 0 is empty");
   launch.channels = x.dims[1];
   launch.parts = y.dims[0] * y.dims[2] * y.dims[3];
   choice->units = CeilDiv(launch.parts, kUnitParts);
-  choice->scratch_per_worker = static_cast<uint64_t>(2 * kTaps + launch.channels) * sizeof(float);
+  // Places and weights; then a sum, or the weighted pixels of four samples.
+  const int64_t pixels = launch.params.max ? kMaxTaps : 1;
+  choice->scratch_per_worker = static_cast<uint64_t>(2 * kTaps + pixels * launch.channels) * sizeof(float);
   choice->cost_us = 64.0 * static_cast<double>(y.NumElements()) / kBytesPerMicrosecond;
   choice->launch = Blob::Of(launch);
   return Status();
@@ -44,6 +47,25 @@ void AddSample(const BilinearSample& sample, const TensorDesc& x, float scale, i
   for (int k = 0; k < 4; ++k) {
     places[t + k] = static_cast<int32_t>(sample.y[k / 2] * x.strides[2] + sample.x[k % 2] * x.strides[3]);
     weights[t + k] = static_cast<float>(sample.weight_y[k / 2] * sample.weight_x[k % 2]) * scale;
+  }
+}
+
+// The largest of all weighted pixels of all samples.
+void RunLargest(const KernelArgs& args, const RoiAlignLaunch& launch, const RoiGrid& grid, const float* src, int64_t i,
+                int64_t j, float* dst, float* scratch) {
+  const TensorDesc& x = args.src_desc[0];
+  float *weights = scratch + kTaps, *pixels = weights + kTaps;
+  auto* places = reinterpret_cast<int32_t*>(scratch);
+  const auto fold = args.simd->vector->fold_columns[static_cast<size_t>(Fold::kMax)];
+  std::fill_n(dst, launch.channels, grid.Samples() == 0 ? 0.0f : -std::numeric_limits<float>::infinity());
+  for (int64_t first = 0; first < grid.Samples(); first += kMaxTaps / 4) {
+    const int64_t taps = 4 * std::min(grid.Samples() - first, kMaxTaps / 4);
+    for (int64_t t = 0; t < taps; t += 4) {
+      AddSample(SampleOf(grid, i, j, first + t / 4, x.dims[2], x.dims[3]), x, 1, t, places, weights);
+    }
+    args.simd->sample->blend_pixels(src, {places, weights, 1, taps}, pixels, launch.channels, taps, launch.channels);
+    fold(pixels, {{1, 1, taps}, {0, 0, launch.channels}}, 1, pixels, launch.channels);
+    for (int64_t c = 0; c < launch.channels; ++c) dst[c] = std::max(dst[c], pixels[c]);
   }
 }
 
@@ -93,8 +115,9 @@ void RunRoiAlign(const KernelArgs& args, int64_t begin, int64_t end, int worker)
       grid = *placed;
       current = r;
     }
-    RunPart(args, launch, grid, args.Src(0) + batch * x.strides[0], i, j,
-            args.Dst() + r * y.strides[0] + i * y.strides[2] + j * y.strides[3], args.WorkerScratch(worker));
+    const auto run = launch.params.max ? RunLargest : RunPart;
+    run(args, launch, grid, args.Src(0) + batch * x.strides[0], i, j,
+        args.Dst() + r * y.strides[0] + i * y.strides[2] + j * y.strides[3], args.WorkerScratch(worker));
   }
 }
 

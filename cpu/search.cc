@@ -1,4 +1,4 @@
-// ArgMax and ArgMin of rows and of columns, and TopK.
+// ArgMax, ArgMin and Hardmax of rows and of columns, and TopK.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -7,6 +7,7 @@
 #include "cpu/nest.h"
 #include "cpu/row.h"
 #include "ops/arg_max.h"
+#include "ops/hardmax.h"
 #include "ops/top_k.h"
 
 namespace moka::cpu {
@@ -24,20 +25,16 @@ struct ArgLaunch {
   int64_t tasks, tasks_per_unit;
 };
 
-Status ChooseArg(const Kernel&, const OpCall& call, Choice* choice) {
-  const TensorDesc& x = call.src[0];
+// Rows or columns along `axis`; dst_strides: of the results.
+Status SetArg(const TensorDesc& x, size_t axis, const int64_t* dst_strides, ArgLaunch* filled, Choice* choice) {
   if (x.type != DataType::kF32) return Unsupported("src 0: ", NameOf(x.type), ", not f32");
-  MOKA_ASSIGN_OR_RETURN(const ArgParams params, ArgParams::From(call));
-  const auto axis = static_cast<size_t>(params.axis);
-  ArgLaunch launch{};
-  launch.fold = params.largest ? Fold::kMax : Fold::kMin;
-  launch.last = params.select_last ? 1 : 0;
+  ArgLaunch& launch = *filled;
   launch.n = x.dims[axis];
   launch.step = x.strides[axis];
   launch.parts = 1;
   if (launch.n < 1 || launch.n > std::numeric_limits<int32_t>::max()) return Unsupported(launch.n, " elements");
   for (size_t d = 0; d < static_cast<size_t>(x.rank); ++d) {
-    if (d != axis) launch.outer.Add(x.dims[d], {x.strides[d], params.dst_strides[d]});
+    if (d != axis) launch.outer.Add(x.dims[d], {x.strides[d], dst_strides[d]});
   }
   launch.outer.SortBy(kSrc);
   launch.outer.Merge();
@@ -56,15 +53,26 @@ Status ChooseArg(const Kernel&, const OpCall& call, Choice* choice) {
   launch.tasks_per_unit = std::max<int64_t>(kUnitElements / task, 1);
   choice->units = CeilDiv(launch.tasks, launch.tasks_per_unit);
   choice->cost_us = static_cast<double>(8 * x.NumElements()) / kBytesPerMicrosecond;
+  return Status();
+}
+
+Status ChooseArg(const Kernel&, const OpCall& call, Choice* choice) {
+  MOKA_ASSIGN_OR_RETURN(const ArgParams params, ArgParams::From(call));
+  ArgLaunch launch{};
+  launch.fold = params.largest ? Fold::kMax : Fold::kMin;
+  launch.last = params.select_last ? 1 : 0;
+  MOKA_RETURN_IF_ERROR(
+      SetArg(call.src[0], static_cast<size_t>(params.axis), params.dst_strides.data(), &launch, choice));
   choice->launch = Blob::Of(launch);
   return Status();
 }
 
-void RunArg(const KernelArgs& args, int64_t begin, int64_t end, int) {
+// Calls f(src, dst offset, positions, columns) for the rows (one column) or columns of some units.
+template <class F>
+void ForEachArg(const KernelArgs& args, int64_t begin, int64_t end, F&& f) {
   const auto& launch = args.Launch<ArgLaunch>();
   const VectorTable& vector = *args.simd->vector;
   const auto fold = static_cast<size_t>(launch.fold);
-  auto* const base = static_cast<int64_t*>(args.dst[0]);
   const Taps taps = {{1, 1, launch.n}, {0, 0, launch.step}};
   const int64_t last = std::min(end * launch.tasks_per_unit, launch.tasks);
   int64_t task = begin * launch.tasks_per_unit;
@@ -76,11 +84,13 @@ void RunArg(const KernelArgs& args, int64_t begin, int64_t end, int) {
     }
     const int64_t col = part * kMostColumns;
     const float* src = args.Src(0) + outer[kSrc] + col;
-    int64_t* dst = base + outer[kDst] + col * launch.dst_step;
+    const int64_t dst = outer[kDst] + col * launch.dst_step;
     if (launch.cols == 0) {
       const float best = vector.fold_run[fold](src, launch.n);
       // The first NaN counts, whatever is asked for.
-      *dst = args.simd->row->find(src, launch.n, best, launch.last != 0 && best == best);
+      const auto position =
+          static_cast<int32_t>(args.simd->row->find(src, launch.n, best, launch.last != 0 && best == best));
+      f(src, dst, &position, 1);
       continue;
     }
     const int64_t cols = std::min(kMostColumns, launch.cols - col);
@@ -89,13 +99,51 @@ void RunArg(const KernelArgs& args, int64_t begin, int64_t end, int) {
     vector.fold_columns[fold](src, taps, 1.0f, best, cols);
     args.simd->row->find_columns(src, launch.step, launch.n, best, launch.last != 0, positions, cols);
     for (int64_t j = 0; j < cols; ++j) {
-      int64_t position = positions[j];
-      for (int64_t i = 0; launch.last != 0 && best[j] != best[j] && i < position; ++i) {
-        if (src[i * launch.step + j] != src[i * launch.step + j]) position = i;
+      for (int32_t i = 0; launch.last != 0 && best[j] != best[j] && i < positions[j]; ++i) {
+        if (src[i * launch.step + j] != src[i * launch.step + j]) positions[j] = i;
       }
-      dst[j * launch.dst_step] = position;
     }
+    f(src, dst, positions, cols);
   }
+}
+
+void RunArg(const KernelArgs& args, int64_t begin, int64_t end, int) {
+  const auto& launch = args.Launch<ArgLaunch>();
+  auto* const dst = static_cast<int64_t*>(args.dst[0]);
+  ForEachArg(args, begin, end, [&](const float*, int64_t to, const int32_t* positions, int64_t cols) {
+    for (int64_t j = 0; j < cols; ++j) dst[to + j * launch.dst_step] = positions[j];
+  });
+}
+
+// ---- Hardmax ------------------------------------------------------------------------------------------------------
+
+struct HardmaxLaunch {
+  ArgLaunch arg;
+  int64_t axis_step;  // of the result
+};
+
+Status ChooseHardmax(const Kernel&, const OpCall& call, Choice* choice) {
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  MOKA_ASSIGN_OR_RETURN(const int axis, HardmaxAxis(*call.attrs, x.rank));
+  HardmaxLaunch launch{};
+  launch.arg.fold = Fold::kMax;
+  launch.axis_step = y.strides[static_cast<size_t>(axis)];
+  MOKA_RETURN_IF_ERROR(SetArg(x, static_cast<size_t>(axis), y.strides.data(), &launch.arg, choice));
+  choice->launch = Blob::Of(launch);
+  return Status();
+}
+
+void RunHardmax(const KernelArgs& args, int64_t begin, int64_t end, int) {
+  const auto& launch = args.Launch<HardmaxLaunch>();
+  const ArgLaunch& arg = launch.arg;
+  ForEachArg(args, begin, end, [&](const float*, int64_t to, const int32_t* positions, int64_t cols) {
+    float* dst = args.Dst() + to;
+    for (int64_t i = 0; i < arg.n; ++i) {
+      for (int64_t j = 0; j < cols; ++j) {
+        dst[i * launch.axis_step + j * arg.dst_step] = positions[j] == i ? 1.0f : 0.0f;
+      }
+    }
+  });
 }
 
 // ---- TopK ---------------------------------------------------------------------------------------------------------
@@ -204,6 +252,7 @@ std::span<const KernelRow> SearchRows() {
   static constexpr KernelRow kRows[] = {
       {"ArgMax", "arg_max", &ChooseArg, &RunArg},
       {"ArgMin", "arg_max", &ChooseArg, &RunArg},
+      {"Hardmax", "hardmax", &ChooseHardmax, &RunHardmax},
       {"TopK", "top_k", &ChooseTopK, &RunTopK},
   };
   return kRows;

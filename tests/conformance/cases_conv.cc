@@ -126,6 +126,20 @@ void AddOperands(std::vector<OpCase>& cases) {
   cases.push_back(MayFallBack(std::move(wide)));
 }
 
+void AddCausal(std::vector<OpCase>& cases) {
+  const auto add = [&](const std::string& name, Attributes attrs, std::vector<CaseOperand> src, int num_dst) {
+    OpCase op_case = CpuOnly(MakeCase("CausalConvWithState/" + name, std::move(attrs), std::move(src)));
+    op_case.num_dst = num_dst;
+    cases.push_back(std::move(op_case));
+  };
+  const Attributes silu = Attrs({{"activation", std::string("silu")}});
+  for (const int64_t n : {1, 15, 16, 17, 33}) {
+    add(StrCat("length", n), {}, {Fed({2, 3, n}), Weight({3, 1, 4}), Weight({3}), Fed({2, 3, 3})}, 2);
+    add(StrCat("silu", n), silu, {Fed({2, 3, n}), Weight({3, 1, 2}), Absent(), Absent()}, 1);
+  }
+  add("one_tap", silu, {Fed({1, 5, 9}), Weight({5, 1, 1}), Weight({5})}, 2);
+}
+
 }  // namespace
 
 std::vector<OpCase> ConvCases() {
@@ -136,6 +150,7 @@ std::vector<OpCase> ConvCases() {
   AddRanks(cases);
   AddEpilogues(cases);
   AddOperands(cases);
+  AddCausal(cases);
   return cases;
 }
 

@@ -89,11 +89,35 @@ void AddMoves(std::vector<OpCase>& cases) {
   AddWidths(cases, MakeCase("CenterCropPad/both", {}, {Fed({5, 4, 7}), Ints({2, 7, 7})}));
   cases.push_back(
       OnCpu(MakeCase("CenterCropPad/axes", Attrs({{"axes", List({-1, 1})}}), {Fed({2, 4, 5, 6}), Ints({9, 3})})));
-  cases.push_back(MayFallBack(MakeCase("ReverseSequence/time", {}, {Fed({5, 3, 2}), Indices({3}, {5, 1, 3})})));
+  AddWidths(cases, MakeCase("ReverseSequence/time", {}, {Fed({5, 3, 2}), Indices({3}, {5, 1, 0})}));
+  cases.push_back(
+      OnCpu(MakeCase("ReverseSequence/batch", Attrs({{"batch_axis", int64_t{0}}, {"time_axis", int64_t{1}}}),
+                     {Fed({2, 17, 3, 5}), Indices({2}, {17, 6})})));
+  for (const char* mode : {"linear", "circular"}) {
+    const Attributes attrs = Attrs({{"mode", Text(mode)}});
+    const double wraps = mode[0] == 'c' ? 6 : 5;
+    cases.push_back(OnCpu(MakeCase(StrCat("TensorScatter/", mode), attrs,
+                                   {Fed({2, 3, 7, 5}), Fed({2, 3, 2, 5}), Indices({2}, {wraps, 1})})));
+    cases.push_back(OnCpu(MakeCase(StrCat("TensorScatter/start_", mode), attrs, {Fed({2, 7, 5}), Fed({2, 7, 5})})));
+  }
+  cases.push_back(OnCpu(MakeCase("BitCast/f32", Attrs({{"to", int64_t{6}}}), {Fed({3, 4, 5})})));
+  cases.push_back(OnCpu(MakeCase("BitCast/i64", Attrs({{"to", int64_t{11}}}), {Fed({7}, DataType::kI64)})));
+  OpCase mask = MayFallBack(MakeCase("Dropout/mask", {}, {Fed({3, 4, 5})}));
+  mask.num_dst = 2;
+  cases.push_back(std::move(mask));
   cases.push_back(MayFallBack(
       MakeCase("OneHot/middle", Attrs({{"axis", int64_t{1}}}),
                {Indices({2, 3}, {0, -1, 4, 7, 2, 1}), Constant(Given({}, {5}, DataType::kI64)), Given({2}, {-1, 3})})));
-  cases.push_back(MayFallBack(MakeCase("EyeLike/k", Attrs({{"k", int64_t{-1}}}), {Fed({4, 3})})));
+  for (const int64_t axis : {0, -1}) {
+    cases.push_back(
+        MayFallBack(MakeCase(StrCat("OneHot/axis", axis), Attrs({{"axis", axis}}),
+                             {Given({3, 2}, {0, -1, 4, 7, 2, 1}, DataType::kF32),
+                              Constant(Given({}, {5}, DataType::kI64)), Given({2}, {-1, 3}, DataType::kI16)})));
+  }
+  for (const int64_t k : {-9, -1, 0, 2, 9}) {
+    cases.push_back(MayFallBack(MakeCase(StrCat("EyeLike/k", k), Attrs({{"k", k}}), {Fed({4, 3})})));
+  }
+  cases.push_back(MayFallBack(MakeCase("EyeLike/f16", Attrs({{"dtype", int64_t{10}}}), {Fed({2, 5})})));
 }
 
 // What the kernels for f32 without indices do not do.

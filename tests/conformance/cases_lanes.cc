@@ -128,6 +128,12 @@ std::vector<OpCase> LaneCases() {
       cases.push_back(OnCpu(StrCat(op, "/specials_", NameOf(type)), {}, {Given({5}, {nan, 1, -inf, 0, inf}, type)}));
     }
   }
+  for (const char* sign : {"detect_negative", "detect_positive"}) {
+    for (const DataType type : {DataType::kF32, DataType::kF64}) {
+      cases.push_back(OnCpu(StrCat("IsInf/without_", sign, "_", NameOf(type)), Attrs({{sign, int64_t{0}}}),
+                            {Given({5}, {nan, 1, -inf, 0, inf}, type)}));
+    }
+  }
   for (const char* op : {"Max", "Min"}) {
     cases.push_back(
         OnCpu(StrCat(op, "/nan"), {},

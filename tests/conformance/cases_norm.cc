@@ -182,8 +182,67 @@ void AddLpPools(std::vector<OpCase>& cases) {
     add(StrCat("l", p, "_one_channel"), {2, 1, 6, 5}, window);
     cases.push_back(CpuOnly(MakeCase(StrCat("GlobalLpPool/l", p), Attrs({{"p", Int(p)}}), {Fed({2, 17, 3, 5})})));
   }
-  cases.push_back(
-      MayFallBack(MakeCase("LpPool/l3", Attrs({{"kernel_shape", List({2})}, {"p", Int(3)}}), {Fed({1, 3, 7})})));
+  add("l3", {1, 3, 7}, Attrs({{"kernel_shape", List({2})}, {"p", Int(3)}}));
+  add("l5", {1, 17, 7, 4}, Attrs({{"kernel_shape", List({2, 3})}, {"p", Int(5)}, {"pads", List({1, 0, 0, 1})}}));
+}
+
+void AddHardmax(std::vector<OpCase>& cases) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto add = [&](const std::string& name, CaseOperand x, int64_t axis) {
+    cases.push_back(CpuOnly(MakeCase("Hardmax/" + name, Attrs({{"axis", axis}}), {std::move(x)})));
+  };
+  for (const int64_t n : kLengths) {
+    if (n == 0) continue;
+    add(StrCat("row", n), Fed({3, n}), 1);
+    add(StrCat("column", n), Fed({n, 5}), 0);
+    add(StrCat("columns", n), Fed({2, 4, n}), 1);
+  }
+  add("ties", Given({2, 3}, {1, 3, 3, 2, 2, 1}), 1);
+  add("nan", Given({2, 3}, {1, nan, 3, nan, 2, nan}), 1);
+  add("nan_columns", Given({3, 2}, {1, nan, nan, 2, 3, nan}), 0);
+}
+
+void AddTraining(std::vector<OpCase>& cases) {
+  for (const int64_t channels : {1, 5, 16, 33}) {
+    for (const int num_dst : {1, 3}) {
+      OpCase op_case = CpuOnly(MakeCase(
+          StrCat("BatchNormalization/training", channels, "_", num_dst),
+          Attrs({{"training_mode", Int(1)}, {"epsilon", 0.01f}, {"momentum", 0.7f}}),
+          {Fed({3, channels, 4, 5}), Fed({channels}), Fed({channels}), Fed({channels}), Positive({channels})}));
+      op_case.num_dst = num_dst;
+      cases.push_back(std::move(op_case));
+    }
+  }
+}
+
+void AddLosses(std::vector<OpCase>& cases) {
+  const auto add = [&](const std::string& name, Shape x, Attributes attrs, bool weighted, int num_dst) {
+    Shape classes = x;
+    classes.erase(classes.begin() + 1);
+    int64_t count = 1;
+    for (const int64_t dim : classes) count *= dim;
+    std::vector<double> values;
+    for (int64_t i = 0; i < count; ++i) values.push_back(static_cast<double>(i * 7 % x[1]));
+    for (const char* reduction : {"mean", "sum", "none"}) {
+      attrs.Set("reduction", std::string(reduction));
+      std::vector<CaseOperand> src = {Fed(x), Given(classes, values, DataType::kI64)};
+      if (weighted) src.push_back(Positive({x[1]}));
+      OpCase loss = CpuOnly(MakeCase(StrCat("NegativeLogLikelihoodLoss/", name, "_", reduction), attrs, src));
+      cases.push_back(loss);
+      OpCase softmax = CpuOnly(MakeCase(StrCat("SoftmaxCrossEntropyLoss/", name, "_", reduction), attrs, src));
+      softmax.num_dst = num_dst;
+      cases.push_back(softmax);
+    }
+  };
+  for (const int64_t n : {1, 15, 16, 17, 33}) {
+    add(StrCat("classes", n), {3, n}, {}, false, 2);
+    add(StrCat("positions", n), {2, 5, n}, {}, true, 1);
+  }
+  add("image", {2, 3, 4, 70}, {}, true, 2);
+  add("ignored", {4, 3, 2}, Attrs({{"ignore_index", Int(1)}}), true, 2);
+  OpCase narrow =
+      CpuOnly(MakeCase("NegativeLogLikelihoodLoss/i32", {}, {Fed({2, 3}), Given({2}, {2, 0}, DataType::kI32)}));
+  cases.push_back(std::move(narrow));
 }
 
 }  // namespace
@@ -195,6 +254,9 @@ std::vector<OpCase> NormCases() {
   AddNorms(cases);
   AddLogarithmicReductions(cases);
   AddLpPools(cases);
+  AddHardmax(cases);
+  AddTraining(cases);
+  AddLosses(cases);
   return cases;
 }
 

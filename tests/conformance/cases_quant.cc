@@ -352,7 +352,7 @@ void AddBits(std::vector<OpCase>& cases) {
       const CaseOperand b = Constant(Bytes({n, blocks, block * bits / 8}, kU8)), scales = Positive({n * blocks});
       const std::string name = StrCat("com.microsoft.MatMulNBits/", bits, "_", k);
       OpCase plain = MakeCase(name, attrs, {Fed({2, 3, k}), b, scales});
-      cases.push_back(bits == 2 ? MayFallBack(plain) : plain);
+      cases.push_back(plain);
       cases.push_back(MayFallBack(MakeCase(
           name + "_zeros", attrs,
           {Fed({3, k}), b, scales, Constant(Bytes({n * ((blocks * bits + 7) / 8)}, kU8)), Absent(), Fed({n})})));

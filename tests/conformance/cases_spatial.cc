@@ -64,8 +64,17 @@ void AddResizes(std::vector<OpCase>& cases) {
                                  {"coordinate_transformation_mode", Text("tf_crop_and_resize")},
                                  {"extrapolation_value", 7.5f},
                                  {"axes", List({2, -1})}});
-  cases.push_back(MayFallBack(
-      MakeCase("Resize/crop", crop, {Fed({1, 3, 5, 6}), Floats({0.2, -0.3, 0.9, 1.4}), Absent(), Ints({4, 7})})));
+  for (const int64_t channels : {3, 17}) {
+    cases.push_back(OnCpu(MakeCase(StrCat("Resize/crop", channels), crop,
+                                   {Fed({2, channels, 5, 6}), Floats({0.2, -0.3, 0.9, 1.4}), Absent(), Ints({4, 7})})));
+    cases.push_back(
+        OnCpu(MakeCase(StrCat("Resize/crop_outside", channels), crop,
+                       {Fed({1, channels, 5, 6}), Floats({-0.5, 1.5, 0.4, 0.3}), Absent(), Ints({5, 33})})));
+    cases.push_back(OnCpu(
+        MakeCase(StrCat("Resize/crop_3d", channels),
+                 Attrs({{"coordinate_transformation_mode", Text("tf_crop_and_resize")}, {"axes", List({2, 3, 4})}}),
+                 {Fed({1, channels, 4, 5, 6}), Floats({-0.2, 0, 0.1, 1.3, 0.9, 0.8}), Absent(), Ints({4, 3, 7})})));
+  }
   const Attributes ratio = Attrs({{"keep_aspect_ratio_policy", Text("not_larger")}, {"axes", List({2, 3})}});
   cases.push_back(Sized("not_larger", ratio, {1, 5, 4, 6}, {9, 10}));
 }
@@ -186,17 +195,29 @@ void AddReferences(std::vector<OpCase>& cases) {
   const auto add = [&](const std::string& name, Attributes attrs, std::vector<CaseOperand> src) {
     cases.push_back(MayFallBack(MakeCase(name, std::move(attrs), std::move(src))));
   };
+  // Where planes and weights are contiguous they have kernels (test_cpu asserts that these run).
   add("DeformConv/masked", Attrs({{"pads", List({1, 1, 1, 1})}, {"offset_group", int64_t{2}}}),
       {Fed({1, 4, 5, 5}), Weight({3, 4, 3, 3}), Fed({1, 36, 5, 5}), Weight({3}), Fed({1, 18, 5, 5})});
+  add("DeformConv/groups", Attrs({{"group", int64_t{2}}, {"strides", List({2, 1})}, {"dilations", List({1, 2})}}),
+      {Fed({2, 6, 9, 17}), Weight({10, 3, 3, 2}), Fed({2, 12, 4, 15})});
+  add("DeformConv/many_columns", Attrs({{"pads", List({0, 1, 0, 1})}}),
+      {Fed({1, 5, 6, 33}), Weight({17, 5, 1, 3}), Fed({1, 6, 6, 33}), Weight({17})});
+  add("Col2Im/1d", Attrs({{"dilations", List({2})}}), {Fed({2, 9, 12}), Ints({16}), Ints({3})});
+  add("Col2Im/3d", Attrs({{"strides", List({1, 2, 2})}, {"pads", List({0, 1, 0, 0, 0, 1})}}),
+      {Fed({1, 24, 12}), Ints({3, 3, 5}), Ints({2, 2, 2})});
   add("Col2Im/overlapping", Attrs({{"strides", List({2, 1})}, {"pads", List({1, 0, 1, 0})}}),
       {Fed({2, 12, 12}), Ints({5, 5}), Ints({3, 2})});
-  add("LpPool/3x3", Attrs({{"kernel_shape", List({3, 3})}, {"p", int64_t{3}}}), {Fed({1, 5, 6, 7})});
+  cases.push_back(
+      OnCpu(MakeCase("LpPool/3x3", Attrs({{"kernel_shape", List({3, 3})}, {"p", int64_t{3}}}), {Fed({1, 5, 6, 7})})));
   add("GlobalLpPool/image", {}, {Fed({2, 5, 4, 3})});
+  add("GlobalLpPool/fourth", Attrs({{"p", int64_t{4}}}), {Fed({2, 5, 4, 3})});
   const CaseOperand places = Given({2, 4}, {0, 0, 9, 7, -3, 2, 4, 12});
   const CaseOperand regions = Given({2}, {1, 0}, DataType::kI64);
-  add("RoiAlign/max", Attrs({{"output_height", int64_t{3}}, {"output_width", int64_t{2}}, {"mode", Text("max")}}),
-      {Fed({2, 3, 8, 9}), places, regions});
   for (const int64_t channels : {1, 17, 70}) {
+    cases.push_back(
+        OnCpu(MakeCase(StrCat("RoiAlign/max", channels),
+                       Attrs({{"output_height", int64_t{3}}, {"output_width", int64_t{2}}, {"mode", Text("max")}}),
+                       {Fed({2, channels, 8, 9}), places, regions})));
     cases.push_back(OnCpu(
         MakeCase(StrCat("RoiAlign/channels", channels),
                  Attrs({{"output_height", int64_t{3}}, {"output_width", int64_t{2}}, {"sampling_ratio", int64_t{2}}}),
@@ -212,6 +233,8 @@ void AddReferences(std::vector<OpCase>& cases) {
   add("Det/batch", {}, {Fed({3, 4, 4})});
   add("MelWeightMatrix/16", {},
       {Scalar(8), Scalar(32), Scalar(8192), Constant(Given({}, {0})), Constant(Given({}, {4096}))});
+  add("MaxUnpool/1d", Attrs({{"kernel_shape", List({3})}, {"strides", List({3})}}),
+      {Fed({1, 2, 2}), Given({1, 2, 2}, {2, 3, 6, 11}, DataType::kI64)});
   add("MaxUnpool/2x2", Attrs({{"kernel_shape", List({2, 2})}, {"strides", List({2, 2})}}),
       {Fed({1, 1, 2, 2}), Given({1, 1, 2, 2}, {5, 7, 13, 15}, DataType::kI64), Ints({1, 1, 5, 5})});
 }

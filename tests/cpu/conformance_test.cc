@@ -31,9 +31,40 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
   EXPECT_TRUE(report.failures.empty()) << report.Summary();
   EXPECT_GT(report.cases, 100);
   EXPECT_GT(report.runs, report.by_reference);
-  for (const char* family : {"gemm", "matmul", "conv_igemm", "depthwise", "micro", "lanes", "lstm", "gru", "rnn",
-                             "byte_conv", "byte_depthwise", "byte_gemm", "byte_binary", "byte_table", "byte_pool",
-                             "quantize", "dequantize", "dynamic_quantize", "matmul_nbits"}) {
+  for (const char* family : {"gemm",
+                             "matmul",
+                             "conv_igemm",
+                             "depthwise",
+                             "micro",
+                             "lanes",
+                             "lstm",
+                             "gru",
+                             "rnn",
+                             "byte_conv",
+                             "byte_depthwise",
+                             "byte_gemm",
+                             "byte_binary",
+                             "byte_table",
+                             "byte_pool",
+                             "quantize",
+                             "dequantize",
+                             "dynamic_quantize",
+                             "matmul_nbits",
+                             "attention",
+                             "group_query_attention",
+                             "deform_conv",
+                             "col2im",
+                             "causal_conv",
+                             "loss",
+                             "hardmax",
+                             "fill",
+                             "one_hot",
+                             "range",
+                             "reverse",
+                             "tensor_scatter",
+                             "whole_copy",
+                             "max_unpool",
+                             "mean_variance"}) {
     const std::string kernel = std::string("cpu/") + family + "/" + GetParam();
     EXPECT_TRUE(report.kernels.count(kernel)) << kernel << " ran in no case\n" << report.Summary();
   }
