@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "formats/onnx/fields.h"
+#include "formats/onnx/sparse_reader.h"
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/wire.h"
 
@@ -140,6 +141,11 @@ Result<AttributeValue> MakeValue(AttributeKind kind, AttributeProto& proto, Read
       MOKA_ASSIGN_OR_RETURN(HostTensor tensor, ReadTensor(proto.bytes, context, &tensor_name));
       return AttributeValue(std::move(tensor));
     }
+    case AttributeKind::kSparseTensor: {
+      std::string_view tensor_name;
+      MOKA_ASSIGN_OR_RETURN(HostTensor tensor, ReadSparseTensor(proto.bytes, context, &tensor_name));
+      return AttributeValue(std::move(tensor));
+    }
     case AttributeKind::kGraph: {
       MOKA_ASSIGN_OR_RETURN(auto subgraph, read_subgraph(proto.bytes));
       return AttributeValue(std::move(subgraph));
@@ -147,7 +153,6 @@ Result<AttributeValue> MakeValue(AttributeKind kind, AttributeProto& proto, Read
     case AttributeKind::kUndefined:
     case AttributeKind::kTensors:
     case AttributeKind::kGraphs:
-    case AttributeKind::kSparseTensor:
     case AttributeKind::kSparseTensors:
     case AttributeKind::kTypeProtos:
       return Unsupported("values of kind ", NameOf(kind));

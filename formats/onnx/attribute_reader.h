@@ -15,7 +15,7 @@ using SubgraphReader = std::function<Result<std::shared_ptr<const SubgraphAttrib
 
 // Adds the attribute to *attrs. Its name, a view of `bytes`, goes to *name as soon as it is known. A value of another
 // kind than the stated type, two values, and a second attribute of that name are kInvalidModel; kinds that Attributes
-// cannot hold (lists of tensors and graphs, sparse tensors, lists of types) kUnsupported. Inside a function, an
+// cannot hold (lists of tensors and graphs, lists of types) kUnsupported. Inside a function, an
 // attribute may refer to one of the call, `of_call`; it is absent where the call does not have that. Null: not in a
 // function.
 Status ReadAttribute(std::string_view bytes, ReadContext& context, const SubgraphReader& read_subgraph,

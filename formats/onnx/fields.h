@@ -76,6 +76,9 @@ struct TensorFields {
     kDataLocation = 14
   };
 };
+struct SparseTensorFields {
+  enum : uint32_t { kValues = 1, kIndices = 2, kDims = 3 };
+};
 struct StringEntryFields {
   enum : uint32_t { kKey = 1, kValue = 2 };
 };

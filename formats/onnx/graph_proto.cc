@@ -24,7 +24,8 @@ Status ParseGraph(std::string_view bytes, GraphProto* proto) {
         proto->value_infos.push_back(fields.Bytes());
         break;
       case GraphFields::kSparseInitializer:
-        return Unsupported("sparse initializers");
+        proto->sparse_initializers.push_back(fields.Bytes());
+        break;
       default:
         fields.Skip();
     }

@@ -10,7 +10,7 @@
 namespace moka::onnx {
 
 struct GraphProto {
-  std::vector<std::string_view> nodes, initializers, inputs, outputs, value_infos;
+  std::vector<std::string_view> nodes, initializers, sparse_initializers, inputs, outputs, value_infos;
 };
 
 Status ParseGraph(std::string_view bytes, GraphProto* proto);

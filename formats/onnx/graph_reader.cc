@@ -11,6 +11,7 @@
 #include "formats/onnx/graph_proto.h"
 #include "formats/onnx/microsoft.h"
 #include "formats/onnx/scope.h"
+#include "formats/onnx/sparse_reader.h"
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/value_info.h"
 #include "formats/onnx/versions.h"
@@ -32,7 +33,8 @@ class GraphReader {
   Status Read(std::string_view bytes);
 
  private:
-  Status ReadInitializers(const std::vector<std::string_view>& initializers);
+  using TensorReader = Result<HostTensor>(std::string_view bytes, ReadContext& context, std::string_view* name);
+  Status ReadInitializers(const std::vector<std::string_view>& initializers, TensorReader* read);
   Status ReadInputs(const std::vector<std::string_view>& inputs);
   Status ReadNodes(const std::vector<std::string_view>& nodes);
   Status ReadNode(std::string_view bytes, size_t index);
@@ -72,7 +74,8 @@ Status GraphReader::Read(std::string_view bytes) {
     return InvalidModel("more nodes than the limit of ", model_.read.options.max_nodes);
   }
   model_.nodes_left -= count;
-  MOKA_RETURN_IF_ERROR(ReadInitializers(proto.initializers));
+  MOKA_RETURN_IF_ERROR(ReadInitializers(proto.initializers, ReadTensor));
+  MOKA_RETURN_IF_ERROR(ReadInitializers(proto.sparse_initializers, ReadSparseTensor));
   MOKA_RETURN_IF_ERROR(ReadInputs(proto.inputs));
   MOKA_RETURN_IF_ERROR(ReadNodes(proto.nodes));
   MOKA_RETURN_IF_ERROR(ReadOutputs(proto.outputs));
@@ -82,10 +85,10 @@ Status GraphReader::Read(std::string_view bytes) {
 
 // ---- Values -------------------------------------------------------------------------------------------------------
 
-Status GraphReader::ReadInitializers(const std::vector<std::string_view>& initializers) {
+Status GraphReader::ReadInitializers(const std::vector<std::string_view>& initializers, TensorReader* read) {
   for (size_t i = 0; i < initializers.size(); ++i) {
     std::string_view name;
-    Result<HostTensor> tensor = ReadTensor(initializers[i], model_.read, &name);
+    Result<HostTensor> tensor = read(initializers[i], model_.read, &name);
     const std::string context = name.empty() ? StrCat("initializer ", i) : StrCat("initializer '", name, "'");
     if (!tensor.ok() && tensor.status().code() != StatusCode::kUnsupported) {
       return tensor.status().WithContext(context);
@@ -308,7 +311,8 @@ Status GraphReader::MakeConstant(OnnxNode& node) {
   const auto length = [](const auto& list) { return Shape{static_cast<int64_t>(list.size())}; };
   static constexpr int64_t kNothing = 0;
   std::optional<Result<HostTensor>> tensor;
-  if (const auto* whole = std::get_if<HostTensor>(&value); whole != nullptr && name == "value") {
+  const auto* whole = std::get_if<HostTensor>(&value);
+  if (whole != nullptr && (name == "value" || name == "sparse_value")) {
     tensor = *whole;
   } else if (const auto* f = std::get_if<float>(&value); f != nullptr && name == "value_float") {
     tensor = MakeTensor(DataType::kF32, {}, f);
