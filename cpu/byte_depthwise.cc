@@ -52,9 +52,17 @@ int64_t ByteOf(int64_t i, int64_t lanes) {
 // An array by channel in the order of lanes; behind the last channel it begins anew.
 template <class T>
 void OrderLanes(const T* by_channel, int64_t channels, int64_t width, int64_t lanes, T* ordered) {
-  for (int64_t i = 0; i < width; i += 4) {
-    for (int64_t k = 0, c = ByteOf(i, lanes) % channels; k < 4; ++k, c = c + 1 == channels ? 0 : c + 1) {
-      ordered[i + k] = by_channel[c];
+  const auto copy = [&](int64_t c) {
+    if (c + 4 <= channels) {
+      std::copy_n(by_channel + c, 4, ordered);
+    } else {
+      for (int64_t k = 0; k < 4; ++k) ordered[k] = by_channel[(c + k) % channels];
+    }
+    ordered += 4;
+  };
+  for (int64_t block = 0; block < width; block += 4 * lanes) {
+    for (int64_t j = 0; j < 4; ++j) {
+      for (int64_t lane = 0; lane < lanes; lane += 4) copy(block + 4 * lane + 4 * j);
     }
   }
 }

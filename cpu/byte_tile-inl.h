@@ -134,53 +134,84 @@ static HWY_INLINE VI LoadResidual(const uint8_t* p, int64_t count, hn::Vec<DB> f
   return hn::PromoteTo(DI(), hn::Xor(flip, hn::MaskedLoad(mask, d, p)));
 }
 
-// Rows of a tile of vectors of 16 lanes that becomes bytes. A row is stored at once.
-template <bool kResidual, bool kSaturates, bool kWhole, int kRows, int kVectors>
-static HWY_INLINE void FinishRows(const ByteTileArgs& args, int first, const VI (&acc)[kRows][kVectors]) {
+// One row of a tile of vectors of 16 lanes that becomes bytes. The residual is u8.
+template <bool kResidual, bool kSaturates, bool kWhole, int kVectors>
+static HWY_INLINE void FinishRow(const ByteFinish& f, const Packing& packing, hn::Vec<DB> residual_flip,
+                                 const VI (&sums)[kVectors], const uint8_t* residual, uint8_t* dst, int64_t cols) {
   const DI di;
-  ByteFinish f = args.finish;
-  const Packing packing(f, kResidual);
-  const auto residual_flip = hn::Set(DB(), static_cast<uint8_t>(f.residual_signed != 0 ? 128 : 0));
-  f.residual_zero += f.residual_signed != 0 ? 128 : 0;
   alignas(64) static constexpr int32_t kOrder[16] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
   const auto order = hn::SetTableIndices(di, kOrder);
-  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
-    VI y[4];
-    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) {
-      const int at = j * kLanes;
-      if constexpr (kResidual) {
-        const uint8_t* residual = args.residual[first + i] + args.col + at;
-        y[j] = FinishLanes<kSaturates>(f, acc[i][j], at, LoadResidual<kWhole>(residual, args.cols - at, residual_flip));
-      } else {
-        y[j] = FinishLanes<kSaturates>(f, acc[i][j], at);
-      }
+  VI y[4];
+  MOKA_UNROLL for (int j = 0; j < kVectors; ++j) {
+    const int at = j * kLanes;
+    if constexpr (kResidual) {
+      y[j] = FinishLanes<kSaturates>(f, sums[j], at, LoadResidual<kWhole>(residual + at, cols - at, residual_flip));
+    } else {
+      y[j] = FinishLanes<kSaturates>(f, sums[j], at);
     }
-    MOKA_UNROLL for (int j = kVectors; j < 4; ++j) y[j] = y[j % kVectors];
-    const VBytes bytes = hn::BitCast(DBytes(), hn::TableLookupLanes(hn::BitCast(di, packing.Pack(y)), order));
-    uint8_t* dst = static_cast<uint8_t*>(args.dst[first + i]) + args.col;
-    StoreColumns<kWhole, kVectors>(hn::Xor(bytes, packing.flip), dst, args.cols);
+  }
+  MOKA_UNROLL for (int j = kVectors; j < 4; ++j) y[j] = y[j % kVectors];
+  const VBytes bytes = hn::BitCast(DBytes(), hn::TableLookupLanes(hn::BitCast(di, packing.Pack(y)), order));
+  StoreColumns<kWhole, kVectors>(hn::Xor(bytes, packing.flip), dst, cols);
+}
+
+// A copy in which the residual is u8. Being local it need not be read again after each row.
+static HWY_INLINE ByteFinish LocalFinish(const ByteFinish& finish) {
+  ByteFinish f = finish;
+  f.residual_zero += f.residual_signed != 0 ? 128 : 0;
+  return f;
+}
+static HWY_INLINE hn::Vec<DB> ResidualFlip(const ByteFinish& f) {
+  return hn::Set(DB(), static_cast<uint8_t>(f.residual_signed != 0 ? 128 : 0));
+}
+
+// Rows of whole vectors, from registers.
+template <bool kResidual, int kRows, int kVectors>
+static HWY_INLINE void FinishRows(const ByteTileArgs& args, const VI (&acc)[kRows][kVectors]) {
+  const ByteFinish f = LocalFinish(args.finish);
+  const Packing packing(f, kResidual);
+  const hn::Vec<DB> flip = ResidualFlip(f);
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    const uint8_t* residual = kResidual ? args.residual[i] + args.col : nullptr;
+    uint8_t* dst = static_cast<uint8_t*>(args.dst[i]) + args.col;
+    FinishRow<kResidual, true, true>(f, packing, flip, acc[i], residual, dst, kVectors * kLanes);
   }
 }
 
-template <bool kSaturates, bool kWhole, int kRows, int kVectors>
-static HWY_INLINE void FinishAnyRows(const ByteTileArgs& args, int first, const VI (&acc)[kRows][kVectors]) {
-  args.residual != nullptr ? FinishRows<true, kSaturates, kWhole>(args, first, acc)
-                           : FinishRows<false, kSaturates, kWhole>(args, first, acc);
+// Any rows, from memory: once per width.
+template <bool kResidual, bool kSaturates, int kVectors>
+static void FinishStored(const ByteTileArgs& args, const int32_t* sums, int rows) {
+  const DI d;
+  const ByteFinish f = LocalFinish(args.finish);
+  const Packing packing(f, kResidual);
+  const hn::Vec<DB> flip = ResidualFlip(f);
+  const int64_t col = args.col, cols = args.cols;
+  for (int i = 0; i < rows; ++i, sums += kVectors * kLanes) {
+    VI row[kVectors];
+    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) row[j] = hn::Load(d, sums + j * kLanes);
+    const uint8_t* residual = kResidual ? args.residual[i] + col : nullptr;
+    uint8_t* dst = static_cast<uint8_t*>(args.dst[i]) + col;
+    FinishRow<kResidual, kSaturates, false>(f, packing, flip, row, residual, dst, cols);
+  }
 }
 
-// The common case from registers; others through memory, so that there is less code.
 template <int kRows, int kVectors>
 static HWY_INLINE void FinishBytes(const ByteTileArgs& args, const VI (&acc)[kRows][kVectors]) {
-  if (args.cols == kVectors * kLanes && args.finish.saturates != 0) return FinishAnyRows<true, true>(args, 0, acc);
-  const DI d;
-  HWY_ALIGN int32_t sums[kRows][kVectors * kLanes];
-  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
-    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) hn::Store(acc[i][j], d, &sums[i][j * kLanes]);
+  const bool residual = args.residual != nullptr, saturates = args.finish.saturates != 0;
+  if (args.cols == kVectors * kLanes && saturates) {
+    return residual ? FinishRows<true>(args, acc) : FinishRows<false>(args, acc);
   }
-  for (int i = 0; i < kRows; ++i) {
-    VI row[1][kVectors];
-    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) row[0][j] = hn::Load(d, &sums[i][j * kLanes]);
-    FinishAnyRows<false, false>(args, i, row);
+  const DI d;
+  HWY_ALIGN int32_t sums[kRows * kVectors * kLanes];
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) hn::Store(acc[i][j], d, sums + (i * kVectors + j) * kLanes);
+  }
+  if (residual) {
+    saturates ? FinishStored<true, true, kVectors>(args, sums, kRows)
+              : FinishStored<true, false, kVectors>(args, sums, kRows);
+  } else {
+    saturates ? FinishStored<false, true, kVectors>(args, sums, kRows)
+              : FinishStored<false, false, kVectors>(args, sums, kRows);
   }
 }
 
