@@ -85,14 +85,15 @@ class CpuDevice final : public Device {
     }
     std::sort(entries_.begin(), entries_.end(), [](const OpEntry& a, const OpEntry& b) { return a.schema < b.schema; });
     if (simd.target == nullptr) return;
+    // Of an operator's kernels the first that can is taken.
     for (const auto rows :
          {GemmRows(),          DepthwiseRows(),     ConvRows(),         MicroRows(),       PoolRows(),
           ReduceRows(),        SoftmaxRows(),       BatchNormRows(),    CopyRows(),        PadRows(),
           GatherRows(),        RecurrentRows(),     LaneRows(),         ResizeRows(),      GridSampleRows(),
-          RoiAlignRows(),      ConvTransposeRows(), IndexingRows(),     TriluRows(),       PoolAnyRows(),
+          RoiAlignRows(),      ConvTransposeRows(), IndexingRows(),     TriluRows(),       BytePoolRows(),
           DftRows(),           LayerNormRows(),     GroupNormRows(),    LpNormRows(),      SearchRows(),
           CumulativeRows(),    AttentionRows(),     MeanVarianceRows(), RotaryRows(),      LinearAttentionRows(),
-          ByteDepthwiseRows(), ByteConvRows(),      ByteGemmRows(),     ByteElementRows(), BytePoolRows(),
+          ByteDepthwiseRows(), ByteConvRows(),      ByteGemmRows(),     ByteElementRows(), PoolAnyRows(),
           QuantizeRows(),      NBitsRows(),         GroupQueryRows(),   CausalConvRows(),  DeformConvRows(),
           Col2ImRows(),        LossRows(),          FillRows(),         SliceMoveRows()}) {
       for (const KernelRow& row : rows) AddRow(row);
