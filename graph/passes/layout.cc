@@ -28,6 +28,9 @@ class Layout {
   explicit Layout(Graph& graph) : graph_(graph), strided_costs_(graph), vertices_(graph.values.size()) {
     for (const ValueId id : graph.outputs) Mark(&is_output_, id);
     for (const ValueId id : graph.inputs) Mark(&is_input_, id);
+    for (const Node& node : graph.nodes) {
+      if (node.op->layout == LayoutRule::kChannelsLast && node.dst[0] != kNoValue) Mark(&is_image_, node.dst[0]);
+    }
   }
 
   void Run() {
@@ -56,7 +59,8 @@ class Layout {
     if (id == kNoValue) return false;
     const Value& value = graph_.value(id);
     const DataType type = value.tensor.type;
-    const bool image = type == DataType::kF32 || type == DataType::kU8 || type == DataType::kI8;
+    const bool image = type == DataType::kF32 || type == DataType::kU8 || type == DataType::kI8 ||
+                       (type == DataType::kI32 && IsMarked(is_image_, id));  // sums of products of bytes
     return value.constant == nullptr && image && value.tensor.rank() > 2;
   }
 
@@ -274,7 +278,7 @@ class Layout {
   Graph& graph_;
   MinCut cut_;
   StridedCosts strided_costs_;
-  std::vector<bool> is_input_, is_output_;
+  std::vector<bool> is_input_, is_output_, is_image_;
   std::vector<Vertices> vertices_;
   std::vector<int> node_vertex_;
   std::vector<Node> nodes_;                      // the new list

@@ -44,6 +44,36 @@ void SplitManySources(Graph& graph) {
   graph.nodes = std::move(nodes);
 }
 
+// The exponent of a power of floats may be an integer: programs read floats only.
+void CastExponents(Graph& graph) {
+  constexpr uint64_t kMostBytes = 1 << 20;
+  std::vector<Node> nodes;
+  for (Node& node : graph.nodes) {
+    if (IsOp(node, "Pow") && IsF32(graph, node.src[0]) && !IsF32(graph, node.src[1])) {
+      Node cast;
+      cast.op = FindOp("", "Cast");
+      cast.name = StrCat(node.name, "/exponent");
+      cast.attrs.Set("to", int64_t{1});  // f32 in the standard's numbers
+      cast.src = {node.src[1]};
+      cast.dst = {graph.AddValue(cast.name)};
+      Value& value = graph.value(cast.dst[0]);
+      value.tensor.type = DataType::kF32;
+      value.tensor.dims = graph.value(node.src[1]).tensor.dims;
+      value.inferred = true;
+      node.src[1] = cast.dst[0];
+      EvaluationBudget budget = {kMostBytes, kMostBytes, static_cast<double>(kMostBytes)};
+      const std::shared_ptr<const HostTensor> known[] = {graph.value(cast.src[0]).constant};
+      if (known[0] != nullptr) {
+        const auto folded = EvaluateNode(graph, cast, known, &budget);
+        if (folded.ok()) node.src[1] = graph.AddConstant(cast.name, *folded->front());
+      }
+      if (node.src[1] == cast.dst[0]) nodes.push_back(std::move(cast));
+    }
+    nodes.push_back(std::move(node));
+  }
+  graph.nodes = std::move(nodes);
+}
+
 // One constant per channel, shaped to broadcast along dimension 1 of a tensor of this rank.
 ValueId ChannelConstant(Graph& graph, std::string name, const std::vector<double>& values, int rank) {
   Shape shape(static_cast<size_t>(rank - 1), 1);
@@ -121,6 +151,7 @@ void LowerBatchNorm(Graph& graph, Node& node) {
 }  // namespace
 
 Status LowerElementwise(Graph& graph) {
+  CastExponents(graph);
   SplitManySources(graph);
   for (Node& node : graph.nodes) {
     if (!LowerOperator(graph, node)) LowerBatchNorm(graph, node);

@@ -181,6 +181,16 @@ TEST(Passes, ValuesThatAreOutputsStay) {
   EXPECT_EQ(CountOps(graph, "Elementwise"), 2);
 }
 
+TEST(Passes, IntegerExponentsBecomeFloats) {
+  GraphBuilder b;
+  const ValueId x = b.Node("Exp", {b.Input("x", {2, 5})});
+  const ValueId three = b.Constant(DataType::kI64, {}, {3});
+  const ValueId each = b.Node("Cast", {b.Input("n", {5})}, {{"to", int64_t{6}}});
+  const Graph graph = Optimized(b.Finish({b.Node("Pow", {b.Node("Pow", {x, three}), each})}));
+  EXPECT_EQ(CountOps(graph, "Pow"), 0);
+  EXPECT_EQ(CountOps(graph, "Elementwise"), 1);
+}
+
 TEST(Passes, IntegerElementwiseStaysAnOperator) {
   GraphBuilder b;
   const ValueId x = b.Input("x", {4});
@@ -290,6 +300,18 @@ TEST(Layout, ChannelShuffleNeedsNoCopyNodes) {
   const Graph original = b.Finish({b.Node("GlobalAveragePool", {y})});
   const Graph graph = Optimized(original);
   EXPECT_EQ(CountOps(graph, "Copy"), 2);  // the image and the output of rank 4
+}
+
+// Dynamic quantization: the sums stay where the convolution leaves them until they are floats.
+TEST(Layout, SumsOfBytesAreImagesToo) {
+  GraphBuilder b;
+  const ValueId x = b.Node("Cast", {b.Input("x", {1, 4, 6, 6})}, {{"to", int64_t{2}}});
+  const ValueId w = b.Constant(DataType::kI8, {8, 4, 1, 1}, std::vector<double>(32, 1));
+  const ValueId sums = b.Node("ConvInteger", {x, w});
+  const ValueId floats = b.Node("Relu", {b.Node("Cast", {sums}, {{"to", int64_t{1}}})});
+  const Graph graph = Optimized(b.Finish({b.Conv(floats, 8, 8, 3)}));
+  EXPECT_EQ(graph.value(sums).format, Format::kChannelsLast);
+  EXPECT_EQ(CountOps(graph, "Copy"), 2);  // of the input and of the output
 }
 
 TEST(Layout, ImageOutputsAndSharedReadersGetOneCopyEach) {
