@@ -1,4 +1,5 @@
-// Depthwise convolutions of bytes, in the namespace of a target behind cpu/byte_tile-inl.h.
+// Depthwise convolutions of bytes. Included behind cpu/byte_finish-inl.h, like cpu/byte_tile-inl.h; the target also has
+//   kLineTail: what computes the last channels of a line if they fill half a block at most, or null.
 
 inline constexpr int kBlockChannels = 4 * kLanes;
 
@@ -89,7 +90,7 @@ static HWY_INLINE VBytes DepthwiseBlock(const ByteDepthwiseArgs& args, int64_t p
   return hn::Xor(packing.Pack(y), packing.flip);
 }
 
-static void ByteDepthwise(const ByteDepthwiseArgs& args) {
+static HWY_MAYBE_UNUSED void ByteDepthwise(const ByteDepthwiseArgs& args) {
   const Packing packing(args.finish, args.residual != nullptr);
   for (int64_t pixel = 0; pixel < args.pixels; ++pixel) {
     uint8_t* dst = args.dst + pixel * args.dst_step;
@@ -135,7 +136,8 @@ static HWY_INLINE void FirstColumn(const int32_t* offset, const Inputs (&inputs)
 // The block of channels from c on. Next to the sums of the result that is due there are those of the next one, and
 // with a stride of 1 of the one behind it.
 template <int kStride, bool kSaturates>
-static HWY_INLINE void ByteLineBlock(const ByteLineArgs& args, int64_t c, int64_t left) {
+static HWY_INLINE void ByteLineBlock(const ByteLineArgs& args, int64_t c) {
+  const int64_t left = args.channels - c;
   const ByteFinish f = args.finish;
   const Packing packing(f, false);
   const VBytes flip = hn::Set(DBytes(), static_cast<uint8_t>(args.flip));
@@ -173,13 +175,17 @@ static HWY_INLINE void ByteLineBlock(const ByteLineArgs& args, int64_t c, int64_
   }
 }
 
-static void ByteLine(const ByteLineArgs& args) {
+static void ByteLinePart(const ByteLineArgs& args, int64_t c) {
+  if (args.finish.saturates != 0) {
+    args.stride == 1 ? ByteLineBlock<1, true>(args, c) : ByteLineBlock<2, true>(args, c);
+  } else {
+    args.stride == 1 ? ByteLineBlock<1, false>(args, c) : ByteLineBlock<2, false>(args, c);
+  }
+}
+
+static HWY_MAYBE_UNUSED void ByteLine(const ByteLineArgs& args) {
   for (int64_t c = 0; c < args.channels; c += kBlockChannels) {
-    const int64_t left = args.channels - c;
-    if (args.finish.saturates != 0) {
-      args.stride == 1 ? ByteLineBlock<1, true>(args, c, left) : ByteLineBlock<2, true>(args, c, left);
-    } else {
-      args.stride == 1 ? ByteLineBlock<1, false>(args, c, left) : ByteLineBlock<2, false>(args, c, left);
-    }
+    const bool tail = kLineTail != nullptr && args.channels - c <= kBlockChannels / 2;
+    (tail ? kLineTail : &ByteLinePart)(args, c);
   }
 }

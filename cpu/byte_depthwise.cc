@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <vector>
 
 #include "cpu/byte_product.h"
 #include "cpu/conv_shape.h"
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::string_view kFormat = "cpu/byte_depthwise.1";
 // PackSpec::params.
-enum Param { kChannels, kHeight, kWidth, kLanes, kBlocks, kByLine };
+enum Param { kChannels, kHeight, kWidth, kLanes, kLength, kByLine };
 constexpr int64_t kMaxTaps = 256;
 constexpr int64_t kMaxPeriod = 128;        // blocks of weights, where a row is computed as a whole
 constexpr double kUnitPoints = 256 << 10;  // multiply-adds of one unit, at least
@@ -21,7 +22,7 @@ constexpr double kUnitPoints = 256 << 10;  // multiply-adds of one unit, at leas
 struct ByteDepthwiseLaunch {
   ByteProduct product;
   ConvShape shape;
-  int64_t channels, taps, blocks;  // taps: with those added to make groups of 4; blocks: of a period
+  int64_t channels, taps, length;  // taps: with those added to make groups of 4; length: of a period of blocks
   int64_t by_line;                 // ByteLineArgs
   int64_t flat;                    // pixels of a row are next to each other, in the source and in dst
   int64_t dst_n, dst_h, dst_w, residual_n, residual_h, residual_w;
@@ -32,9 +33,8 @@ struct Scratch {
   int64_t finish, padding, bytes;
 
   Scratch(const ByteDepthwiseLaunch& launch, const ByteTable& table) {
-    const int64_t width = launch.blocks * 4 * table.lanes;
     finish = 0;
-    padding = 2 * kFinishArrays * 4 * width;
+    padding = 2 * kFinishArrays * 4 * RoundUp(launch.length, 4 * table.lanes);
     bytes = padding + PaddingBytes(launch, table);
   }
   // As long as what is computed at once.
@@ -43,15 +43,9 @@ struct Scratch {
   }
 };
 
-// The byte that is lane i in the order of ByteDepthwiseArgs. 4 lanes stay together.
-int64_t ByteOf(int64_t i, int64_t lanes) {
-  const int64_t block = i / (4 * lanes), j = i % (4 * lanes) / lanes, lane = i % lanes;
-  return block * 4 * lanes + lane / 4 * 16 + 4 * j + lane % 4;
-}
-
 // An array by channel in the order of lanes; behind the last channel it begins anew.
 template <class T>
-void OrderLanes(const T* by_channel, int64_t channels, int64_t width, int64_t lanes, T* ordered) {
+void OrderLanes(const T* by_channel, int64_t channels, int64_t length, int64_t lanes, T* ordered) {
   const auto copy = [&](int64_t c) {
     if (c + 4 <= channels) {
       std::copy_n(by_channel + c, 4, ordered);
@@ -60,7 +54,8 @@ void OrderLanes(const T* by_channel, int64_t channels, int64_t width, int64_t la
     }
     ordered += 4;
   };
-  for (int64_t block = 0; block < width; block += 4 * lanes) {
+  for (int64_t block = 0; block < length; block += 4 * lanes) {
+    lanes = std::min(lanes, (length - block) / 4);
     for (int64_t j = 0; j < 4; ++j) {
       for (int64_t lane = 0; lane < lanes; lane += 4) copy(block + 4 * lane + 4 * j);
     }
@@ -109,15 +104,17 @@ Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* cho
                 launch.dst_w == launch.channels &&
                 (launch.product.residual < 0 || launch.residual_w == launch.channels);
   if (std::lcm(launch.channels, block) / block > kMaxPeriod) launch.flat = 0;
-  launch.blocks = launch.flat != 0 ? std::lcm(launch.channels, block) / block : CeilDiv(launch.channels, block);
+  launch.length = launch.flat != 0 ? std::lcm(launch.channels, block) : RoundUp(launch.channels, block);
+  const int64_t tail = launch.channels % block, short_block = 4 * kernel.simd->bytes->tail_lanes;
+  if (launch.by_line != 0 && tail > 0 && tail <= short_block) launch.length += short_block - block;
   const auto line = static_cast<double>(shape.out.w * launch.channels * shape.Points());
   launch.lines = std::clamp<int64_t>(static_cast<int64_t>(kUnitPoints / line), 1, shape.out.h);
   launch.line_blocks = CeilDiv(shape.out.h, launch.lines);
   PackSpec spec;
   spec.src = roles.b;
   spec.format = kFormat;
-  spec.params = {launch.channels, shape.kernel.h, shape.kernel.w, lanes, launch.blocks, launch.by_line};
-  spec.bytes = static_cast<uint64_t>(launch.blocks * 4 * lanes * (launch.taps + 4));
+  spec.params = {launch.channels, shape.kernel.h, shape.kernel.w, lanes, launch.length, launch.by_line};
+  spec.bytes = static_cast<uint64_t>(launch.length * (launch.taps + 4));
   choice->packs.push_back(spec);
   choice->units = shape.batch * launch.line_blocks;
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, *kernel.simd->bytes).bytes);
@@ -128,16 +125,16 @@ Status ChooseByteDepthwise(const Kernel& kernel, const OpCall& call, Choice* cho
 
 // The arrays of all channels, in the order of lanes.
 ByteFinish FinishOf(const KernelArgs& args, const ByteDepthwiseLaunch& launch, std::byte* scratch) {
-  const int64_t lanes = args.simd->bytes->lanes, width = launch.blocks * 4 * lanes;
+  const int64_t lanes = args.simd->bytes->lanes, length = launch.length;
   const Scratch layout(launch, *args.simd->bytes);
   auto* memory = reinterpret_cast<int32_t*>(scratch + layout.finish);
-  auto* ordered = memory + kFinishArrays * width;
+  auto* ordered = memory + kFinishArrays * length;
   ByteFinish finish = PrepareFinish(launch.product, args);
   const auto* sums = static_cast<const int32_t*>(args.packs[0]);
-  FillFinishArrays(launch.product, args, 0, launch.channels, width, sums, false, memory, &finish);
-  auto* scale = reinterpret_cast<float*>(ordered + width);
-  OrderLanes(finish.offset, launch.channels, width, lanes, ordered);
-  OrderLanes(finish.scale, launch.channels, width, lanes, scale);
+  FillFinishArrays(launch.product, args, 0, launch.channels, length, sums, false, memory, &finish);
+  auto* scale = reinterpret_cast<float*>(ordered + length);
+  OrderLanes(finish.offset, launch.channels, length, lanes, ordered);
+  OrderLanes(finish.scale, launch.channels, length, lanes, scale);
   finish.offset = ordered;
   finish.scale = scale;
   return finish;
@@ -190,17 +187,16 @@ void RunLine(const ByteDepthwiseLaunch& launch, const ByteTable& table, const Im
 
 ByteDepthwiseArgs PixelArgs(const KernelArgs& args, const ByteDepthwiseLaunch& launch, const ByteFinish& finish,
                             const uint8_t* const* taps) {
-  const ByteTable& table = *args.simd->bytes;
   ByteDepthwiseArgs pixel{};
   pixel.taps = taps;
   pixel.quads = launch.taps / 4;
   pixel.flip = launch.product.Flip();
-  pixel.weights = static_cast<const int8_t*>(args.packs[0]) + launch.blocks * 16 * table.lanes;
+  pixel.weights = static_cast<const int8_t*>(args.packs[0]) + 4 * launch.length;
   pixel.finish = finish;
   pixel.tap_step = launch.shape.stride.w * launch.shape.src.w;
   pixel.dst_step = launch.dst_w;
   pixel.residual_step = launch.residual_w;
-  pixel.period = launch.blocks * 4 * table.lanes;
+  pixel.period = launch.length;
   return pixel;
 }
 
@@ -214,7 +210,7 @@ ByteLineArgs LineArgs(const KernelArgs& args, const ByteDepthwiseLaunch& launch,
   line.stride = shape.stride.w;
   line.pad = shape.pad.w;
   line.flip = launch.product.Flip();
-  line.weights = static_cast<const int8_t*>(args.packs[0]) + launch.blocks * 16 * args.simd->bytes->lanes;
+  line.weights = static_cast<const int8_t*>(args.packs[0]) + 4 * launch.length;
   line.dst_step = launch.dst_w;
   line.finish = finish;
   line.channels = launch.channels;
@@ -268,21 +264,26 @@ void RunByteDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int wo
 Status PackByteDepthwise(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
   const auto& params = spec.params;
   const int64_t channels = params[kChannels], width = params[kWidth], points = params[kHeight] * width;
-  const int64_t lanes = params[kLanes], block = 4 * lanes, all = params[kBlocks] * block;
+  const int64_t lanes = params[kLanes], length = params[kLength];
   const int64_t taps = params[kByLine] != 0 ? 12 : RoundUp(points, 4);
-  if (dst.size() != static_cast<uint64_t>(all * (taps + 4))) return Internal("pack ", kFormat);
+  if (dst.size() != static_cast<uint64_t>(length * (taps + 4))) return Internal("pack ", kFormat);
   std::memset(dst.data(), 0, dst.size());
   auto* sums = reinterpret_cast<int32_t*>(dst.data());
-  auto* packed = reinterpret_cast<int8_t*>(dst.data() + 4 * all);
+  auto* packed = reinterpret_cast<int8_t*>(dst.data() + 4 * length);
   const auto* weights = static_cast<const int8_t*>(src.data);
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t p = 0; p < points; ++p) sums[c] += weights[c * points + p];
   }
-  for (int64_t i = 0; i < all; ++i) {
-    const int64_t channel = ByteOf(i, lanes) % channels;
+  std::vector<int64_t> by_place(static_cast<size_t>(channels)), order(static_cast<size_t>(length));
+  std::iota(by_place.begin(), by_place.end(), 0);
+  OrderLanes(by_place.data(), channels, length, lanes, order.data());
+  const int64_t block = 4 * lanes;
+  for (int64_t i = 0; i < length; ++i) {
+    const int64_t first = i / block * block, size = std::min(block, length - first);
     for (int64_t p = 0; p < points; ++p) {
       const int64_t tap = params[kByLine] != 0 ? p % width * 4 + p / width : p;
-      packed[i / block * block * taps + (tap / 4 * block + i % block) * 4 + tap % 4] = weights[channel * points + p];
+      packed[first * taps + (tap / 4 * size + i - first) * 4 + tap % 4] =
+          weights[order[static_cast<size_t>(i)] * points + p];
     }
   }
   return {};

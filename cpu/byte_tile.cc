@@ -87,9 +87,11 @@ static HWY_INLINE VBytes PackLanes(const VI (&values)[4], VI bias) {
   return result;
 }
 
-#include "cpu/byte_tile-inl.h"
-// Behind the tiles.
+static constexpr ByteLinePartFn kLineTail = nullptr;
+#include "cpu/byte_finish-inl.h"
+// Behind it.
 #include "cpu/byte_depthwise-inl.h"
+#include "cpu/byte_tile-inl.h"
 
 const ByteTable* GetPlainByteTable() {
 #if HWY_TARGET <= HWY_AVX3
@@ -101,6 +103,7 @@ const ByteTable* GetPlainByteTable() {
                                         {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>}},
                                        &ByteDepthwise,
                                        &ByteLine,
+                                       kLanes,
                                        nullptr};
 #else
   static constexpr ByteTable kTable = {kLanes,
@@ -110,6 +113,7 @@ const ByteTable* GetPlainByteTable() {
                                         {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>}},
                                        &ByteDepthwise,
                                        &ByteLine,
+                                       kLanes,
                                        nullptr};
 #endif
   return &kTable;
@@ -125,6 +129,42 @@ HWY_AFTER_NAMESPACE();
 // Highway 1.0.3 has no target with VNNI that can be used (its AVX3_DL lacks the flag), and later versions' targets
 // would cost build time for all other files: so this is a variant of AVX3, chosen at run time.
 #if HWY_TARGET == HWY_AVX3
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
+namespace moka::cpu {
+
+// Vectors of half the length, for the last channels of depthwise convolutions.
+namespace N_AVX3_VNNI_HALF {
+namespace hn = hwy::HWY_NAMESPACE;
+inline constexpr int kLanes = HWY_NAMESPACE::kLanes / 2;
+using D = hn::CappedTag<float, kLanes>;
+using V = hn::Vec<D>;
+using DI = hn::RebindToSigned<D>;
+using VI = hn::Vec<DI>;
+using DBytes = hn::Repartition<uint8_t, D>;
+using VBytes = hn::Vec<DBytes>;
+
+using Weights = VI;
+using Inputs = VI;
+static HWY_INLINE Weights Load(const int8_t* p) {
+  return hn::BitCast(DI(), hn::LoadU(hn::Repartition<int8_t, D>(), p));
+}
+static HWY_INLINE Inputs Make(Inputs bytes) { return bytes; }
+static HWY_INLINE VI Dot4(VI sum, VI a, VI b) { return VI{_mm256_dpbusd_epi32(sum.raw, a.raw, b.raw)}; }
+static HWY_INLINE VI RoundInRange(V x) { return VI{_mm256_cvtps_epi32(x.raw)}; }
+static HWY_INLINE VBytes PackLanes(const VI (&lanes)[4], VI bias) {
+  const __m256i biases = _mm256_packs_epi32(bias.raw, bias.raw);
+  const __m256i lower = _mm256_adds_epi16(_mm256_packs_epi32(lanes[0].raw, lanes[1].raw), biases);
+  const __m256i upper = _mm256_adds_epi16(_mm256_packs_epi32(lanes[2].raw, lanes[3].raw), biases);
+  return VBytes{_mm256_packus_epi16(lower, upper)};
+}
+static constexpr ByteLinePartFn kLineTail = nullptr;
+#include "cpu/byte_finish-inl.h"
+// Behind it.
+#include "cpu/byte_depthwise-inl.h"
+}  // namespace N_AVX3_VNNI_HALF
+}  // namespace moka::cpu
+HWY_POP_ATTRIBUTES
+
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni")
 namespace moka::cpu {
 namespace N_AVX3_VNNI {
@@ -155,9 +195,11 @@ static HWY_INLINE VBytes PackLanes(const VI (&lanes)[4], VI bias) {
   const __m512i upper = _mm512_adds_epi16(_mm512_packs_epi32(lanes[2].raw, lanes[3].raw), biases);
   return VBytes{_mm512_packus_epi16(lower, upper)};
 }
-#include "cpu/byte_tile-inl.h"
-// Behind the tiles.
+static constexpr ByteLinePartFn kLineTail = &N_AVX3_VNNI_HALF::ByteLinePart;
+#include "cpu/byte_finish-inl.h"
+// Behind it.
 #include "cpu/byte_depthwise-inl.h"
+#include "cpu/byte_tile-inl.h"
 
 static const ByteTable* GetTable() {
   static constexpr ByteTable kTable = {
@@ -170,6 +212,7 @@ static const ByteTable* GetTable() {
         nullptr, nullptr, nullptr, &ByteTile<12, 1>}},
       &ByteDepthwise,
       &ByteLine,
+      kLanes / 2,
       &HWY_NAMESPACE::GetPlainByteTable};
   return &kTable;
 }

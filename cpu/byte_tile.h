@@ -64,7 +64,8 @@ struct ByteDepthwiseArgs {
 using ByteDepthwiseFn = void (*)(const ByteDepthwiseArgs& args);
 
 // One line of results of a depthwise convolution whose kernel is 3 wide and at most 3 high, with a stride of 1 or 2.
-// Weights are as in ByteDepthwiseArgs, with the 3 columns as groups of 4 taps: the rows, and zeros.
+// Weights are as in ByteDepthwiseArgs, with the 3 columns as groups of 4 taps: the rows, and zeros. If the last block
+// has at most 4 * tail_lanes channels (ByteTable), it is one of vectors of so many lanes.
 struct ByteLineArgs {
   const uint8_t* rows[3];   // of the kernel: pixel 0 of the input
   int64_t pixel_steps[3];   // 0 where a row lies outside or is not there: then it is a pixel of padding
@@ -79,6 +80,7 @@ struct ByteLineArgs {
   int64_t channels;
 };
 using ByteLineFn = void (*)(const ByteLineArgs& args);
+using ByteLinePartFn = void (*)(const ByteLineArgs& args, int64_t channel);
 
 struct ByteTable {
   int lanes;
@@ -86,6 +88,7 @@ struct ByteTable {
   ByteTileFn fn[kTileWidths][kMaxTileRows + 1];  // as in TileTable
   ByteDepthwiseFn depthwise;
   ByteLineFn depthwise_line;
+  int tail_lanes;
   const ByteTable* (*plain)();  // with the instructions of the Highway target alone; null: this one
   int64_t panel() const { return int64_t{wide} * lanes; }
 };
