@@ -132,10 +132,47 @@ TEST(LowerEinsum, ProductsOfMatricesBecomeMatMul) {
   EXPECT_EQ(CountOps(Optimized(EinsumOf("bhid,bhjd->bhij", {2, 2, 3, 4}, {2, 2, 5, 4})), "MatMul"), 1);
   EXPECT_EQ(CountOps(Optimized(EinsumOf("ki,kj->ji", {3, 2}, {3, 4})), "MatMul"), 1);
   EXPECT_EQ(CountOps(Optimized(EinsumOf("...ij,...kj->...ik", {2, 3, 4}, {2, 5, 4})), "MatMul"), 1);
-  EXPECT_EQ(CountOps(Optimized(EinsumOf("bijd,bjd->bij", {2, 3, 4, 5}, {2, 4, 5})), "MatMul"), 0);  // no columns
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("bijd,bjd->bij", {2, 3, 4, 5}, {2, 4, 5})), "MatMul"), 1);  // no columns
   EXPECT_EQ(CountOps(Optimized(EinsumOf("ii,ij->ij", {3, 3}, {3, 4})), "MatMul"), 0);
   EXPECT_EQ(CountOps(Optimized(EinsumOf("...ij,...jk->...ik", {1, 3, 4}, {2, 4, 5})), "MatMul"), 0);  // repeats
-  EXPECT_EQ(CountOps(Optimized(EinsumOf("abij,jk->abik", {2, 2, 3, 4}, {4, 5})), "MatMul"), 0);       // three of rows
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("abij,jk->abik", {2, 2, 3, 4}, {4, 5})), "MatMul"), 1);       // three of rows
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("bsnh,nhd->bsd", {2, 3, 4, 5}, {4, 5, 6})), "MatMul"), 1);    // two of sums
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("bhwc,hkc->bhwk", {2, 3, 4, 5}, {3, 6, 5})), "MatMul"), 1);
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("i,i->", {3}, {3})), "MatMul"), 1);
+  EXPECT_EQ(CountOps(Optimized(EinsumOf("ai,bi->", {2, 3}, {4, 3})), "MatMul"), 1);  // summed before they meet
+}
+
+TEST(LowerEinsum, ProductsWithoutSumsAreOfElements) {
+  for (const char* equation : {"i,j->ij", "i,j->ji", "ik,k->ik"}) {
+    const std::string text = equation;
+    const Graph graph =
+        Optimized(EinsumOf(equation, text[1] == 'k' ? std::vector<Dim>{2, 4} : std::vector<Dim>{3}, {4}));
+    EXPECT_EQ(CountOps(graph, "MatMul") + CountOps(graph, "Einsum"), 0) << equation;
+  }
+}
+
+TEST(LowerEinsum, OneOperandAndThree) {
+  for (const char* equation : {"abc->ca", "abc->", "abc->bac", "abc->abc"}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {2, 3, 4});
+    EXPECT_EQ(CountOps(Optimized(b.Finish({b.Node("Einsum", {x}, {{"equation", std::string(equation)}})})), "Einsum"),
+              0);
+  }
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {2, 3, 4}), y = b.Input("y", {4, 5}), z = b.Input("z", {5, 2});
+  const Graph graph = Optimized(b.Finish({b.Node("Einsum", {x, y, z}, {{"equation", std::string("abc,cd,de->eba")}})}));
+  EXPECT_EQ(CountOps(graph, "MatMul"), 2);
+}
+
+TEST(LowerEinsum, SymbolicDimsAreMergedWhereOneIsUnknown) {
+  for (const bool both : {false, true}) {
+    GraphBuilder b;
+    const Dim n = b.Symbol("n"), m = b.Symbol("m");
+    const ValueId x = b.Input("x", {n, both ? m : Dim(3), Dim(4)}), y = b.Input("y", {4, 5, 6});
+    const Graph graph = Optimized(b.Finish({b.Node("Einsum", {x, y}, {{"equation", std::string("abc,cde->abde")}})}));
+    EXPECT_EQ(CountOps(graph, "MatMul"), both ? 0 : 1);
+    EXPECT_EQ(CountOps(graph, "Einsum"), both ? 1 : 0);
+  }
 }
 
 }  // namespace
