@@ -5,14 +5,13 @@
 #include <cstring>
 
 #include "cpu/byte_vector.h"
+#include "cpu/panel_spec.h"
 #include "ops/quantization.h"
 
 namespace moka::cpu {
 namespace {
 
 constexpr std::string_view kFormat = "cpu/byte_panels.1";
-// PackSpec::params.
-enum Param { kN, kGroups, kGroupStride, kLanes, kWide, kDim0, kDim1, kDim2, kDim3, kStride3, kNStride, kSegment };
 
 int32_t Wrap(uint32_t x) { return static_cast<int32_t>(x); }
 
@@ -112,53 +111,40 @@ void PackBytePanel(const uint8_t* weight, const ByteWeights& weights, const Pane
   }
 }
 
+namespace {
+
+int64_t PackedBytes(int lanes, const ByteWeights& weights, int64_t n) {
+  return RoundUp(RoundUp(n, lanes) * weights.ColumnBytes(), 64);
+}
+
+}  // namespace
+
 int64_t PackedBytes(const ByteTable& table, const ByteWeights& weights, int64_t n) {
-  return RoundUp(RoundUp(n, table.lanes) * weights.ColumnBytes(), 64);
+  return PackedBytes(table.lanes, weights, n);
 }
 
 PackSpec BytePanelPackSpec(int src, const ByteTable& table, const ByteWeights& dense, int64_t n, int64_t groups,
                            int64_t group_stride) {
-  PackSpec spec;
-  spec.src = src;
-  spec.format = kFormat;
-  spec.params = {n,
-                 groups,
-                 group_stride,
-                 table.lanes,
-                 table.wide,
-                 dense.k_dims[0],
-                 dense.k_dims[1],
-                 dense.k_dims[2],
-                 dense.k_dims[3],
-                 dense.k_strides[3],
-                 dense.n_stride,
-                 dense.segment};
-  spec.bytes = static_cast<uint64_t>(groups * PackedBytes(table, dense, n));
-  return spec;
+  PanelSpec spec{table.lanes, table.wide, n, groups, group_stride, {}, {}, dense.n_stride, dense.segment};
+  std::copy_n(dense.k_dims, 4, spec.k_dims);
+  std::copy_n(dense.k_strides, 4, spec.k_strides);
+  return spec.Write(src, kFormat, groups * PackedBytes(table, dense, n));
 }
 
 Status PackBytePanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
-  const auto& p = spec.params;
-  ByteTable table{};
-  table.lanes = static_cast<int>(p[kLanes]);
-  table.wide = static_cast<int>(p[kWide]);
-  const ByteWeights weights = {{p[kDim0], p[kDim1], p[kDim2], p[kDim3]},
-                               {p[kDim1] * p[kDim2], p[kDim2], 1, p[kStride3]},
-                               p[kNStride],
-                               p[kSegment],
-                               src.desc.type == DataType::kI8};
-  const int64_t group_bytes = PackedBytes(table, weights, p[kN]);
-  if (dst.size() != static_cast<uint64_t>(p[kGroups] * group_bytes)) {
+  const PanelSpec panels = PanelSpec::Read(spec);
+  ByteWeights weights{{}, {}, panels.n_stride, panels.detail, src.desc.type == DataType::kI8};
+  std::copy_n(panels.k_dims, 4, weights.k_dims);
+  std::copy_n(panels.k_strides, 4, weights.k_strides);
+  const int64_t group_bytes = PackedBytes(panels.lanes, weights, panels.n);
+  if (dst.size() != static_cast<uint64_t>(panels.groups * group_bytes)) {
     return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
   }
   const auto* weight = static_cast<const uint8_t*>(src.data);
-  for (int64_t group = 0; group < p[kGroups]; ++group) {
-    for (int64_t i = 0; i < NumPanels(table, p[kN]); ++i) {
-      const Panel panel = PanelAt(table, p[kN], i);
-      PackBytePanel(weight + group * p[kGroupStride], weights, panel, table.lanes,
-                    dst.data() + group * group_bytes + panel.col * weights.ColumnBytes());
-    }
-  }
+  panels.ForEachPanel([&](int64_t group, const Panel& panel) {
+    PackBytePanel(weight + group * panels.group_stride, weights, panel, panels.lanes,
+                  dst.data() + group * group_bytes + panel.col * weights.ColumnBytes());
+  });
   return {};
 }
 

@@ -4,15 +4,13 @@
 #include <cstring>
 
 #include "cpu/kernel.h"
+#include "cpu/panel_spec.h"
 #include "ops/element.h"
 
 namespace moka::cpu {
 namespace {
 
 constexpr std::string_view kFormat = "cpu/panels.1";
-
-// PackSpec::params.
-enum Param { kN, kGroups, kGroupStride, kLanes, kWide, kDim0, kDim1, kDim2, kDim3, kStride3, kNStride, kScale };
 
 float LoadFloat(const std::byte* base, int64_t element) {
   float value;
@@ -52,48 +50,29 @@ int64_t PackedFloats(const TileTable& table, int64_t k, int64_t n) { return k * 
 
 PackSpec PanelPackSpec(int src, const TileTable& table, const PanelSource& dense, int64_t n, int64_t groups,
                        int64_t group_stride) {
-  PackSpec spec;
-  spec.src = src;
-  spec.format = kFormat;
-  spec.params = {n,
-                 groups,
-                 group_stride,
-                 table.lanes,
-                 table.wide,
-                 dense.k_dims[0],
-                 dense.k_dims[1],
-                 dense.k_dims[2],
-                 dense.k_dims[3],
-                 dense.k_strides[3],
-                 dense.n_stride,
-                 LoadRaw<int32_t>(&dense.scale, 0)};
-  spec.bytes = static_cast<uint64_t>(groups * PackedFloats(table, dense.K(), n)) * sizeof(float);
-  return spec;
+  PanelSpec spec{
+      table.lanes, table.wide, n, groups, group_stride, {}, {}, dense.n_stride, LoadRaw<int32_t>(&dense.scale, 0)};
+  std::copy_n(dense.k_dims, 4, spec.k_dims);
+  std::copy_n(dense.k_strides, 4, spec.k_strides);
+  return spec.Write(src, kFormat, groups * PackedFloats(table, dense.K(), n) * static_cast<int64_t>(sizeof(float)));
 }
 
 Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
-  const auto& p = spec.params;
-  TileTable table{};
-  table.lanes = static_cast<int>(p[kLanes]);
-  table.wide = static_cast<int>(p[kWide]);
-  const auto scale_bits = static_cast<int32_t>(p[kScale]);
-  const PanelSource source = {{p[kDim0], p[kDim1], p[kDim2], p[kDim3]},
-                              {p[kDim1] * p[kDim2], p[kDim2], 1, p[kStride3]},
-                              p[kNStride],
-                              LoadRaw<float>(&scale_bits, 0)};
-  const int64_t k = source.K(), group_floats = PackedFloats(table, k, p[kN]);
-  if (dst.size() != static_cast<uint64_t>(p[kGroups] * group_floats) * sizeof(float)) {
+  const PanelSpec panels = PanelSpec::Read(spec);
+  const auto scale_bits = static_cast<int32_t>(panels.detail);
+  PanelSource source{{}, {}, panels.n_stride, LoadRaw<float>(&scale_bits, 0)};
+  std::copy_n(panels.k_dims, 4, source.k_dims);
+  std::copy_n(panels.k_strides, 4, source.k_strides);
+  const int64_t k = source.K(), group_floats = k * RoundUp(panels.n, panels.lanes);
+  if (dst.size() != static_cast<uint64_t>(panels.groups * group_floats) * sizeof(float)) {
     return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
   }
   auto* out = reinterpret_cast<float*>(dst.data());
   const auto* weight = static_cast<const std::byte*>(src.data);
-  for (int64_t group = 0; group < p[kGroups]; ++group) {
-    for (int64_t i = 0; i < NumPanels(table, p[kN]); ++i) {
-      const Panel panel = PanelAt(table, p[kN], i);
-      PackPanel(weight + group * p[kGroupStride] * static_cast<int64_t>(sizeof(float)), source, panel, table.lanes,
-                out + group * group_floats + panel.col * k);
-    }
-  }
+  panels.ForEachPanel([&](int64_t group, const Panel& panel) {
+    PackPanel(weight + group * panels.group_stride * static_cast<int64_t>(sizeof(float)), source, panel, panels.lanes,
+              out + group * group_floats + panel.col * k);
+  });
   return {};
 }
 
