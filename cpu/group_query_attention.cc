@@ -25,9 +25,9 @@ struct GqaLaunch {
   FlashShape shape;  // `total`: of the past, with room, and the new ones
   Heads q, k, v;
   int64_t batch, length, half, bias_batch, bias_head, bias_row;
-  int32_t has_bias, has_sink, has_positions, present[2];  // keys, values
-  int64_t rows, row_blocks, units;                        // of blocks; copies into the present follow
-  int64_t queries, keys, floats;                          // in the scratch of a worker
+  int32_t num_src, has_bias, has_sink, has_positions, present[2];  // keys, values
+  int64_t rows, row_blocks, units;                                 // of blocks; copies into the present follow
+  int64_t queries, keys, floats;                                   // in the scratch of a worker
 };
 static_assert(std::is_trivially_copyable_v<GqaLaunch>);
 
@@ -82,6 +82,7 @@ Status ChooseGqa(const Kernel& kernel, const OpCall& call, Choice* choice) {
   const TensorDesc& query = call.src[kGqaQuery];
   const bool packed = !call.has_src(kGqaKey);
   const int64_t size = query.dims[2] / (p.heads + (packed ? 2 * p.kv_heads : 0));
+  launch.num_src = call.num_src();
   launch.batch = query.dims[0];
   launch.length = query.dims[1];
   launch.q = HeadsOf(call, kGqaQuery, 0);
@@ -122,12 +123,12 @@ Status ChooseGqa(const Kernel& kernel, const OpCall& call, Choice* choice) {
 class GqaHead {
  public:
   GqaHead(const KernelArgs& args, const GqaLaunch& launch, int64_t row, int64_t kv_head)
-      : args_(args), launch_(launch), p_(launch.params), row_(row), kv_head_(kv_head) {}
+      : args_(args), launch_(launch), p_(launch.params), row_(row), kv_head_(kv_head) {
+    call_.src = {args.src_desc, static_cast<size_t>(launch.num_src)};
+  }
 
   Status Start() {
-    OpCall call;
-    call.src = {args_.src_desc, kGqaTotal + size_t{1}};
-    MOKA_ASSIGN_OR_RETURN(extent_, GqaExtentOf(call, args_.src[kGqaLengths], args_.src[kGqaTotal], row_));
+    MOKA_ASSIGN_OR_RETURN(extent_, GqaExtentOf(call_, args_.src[kGqaLengths], args_.src[kGqaTotal], row_));
     return Status();
   }
 
@@ -213,14 +214,8 @@ class GqaHead {
 
   Status Rotate(const float* src, int64_t at, float* dst) const {
     const TensorDesc &cos = args_.src_desc[kGqaCos], &sin = args_.src_desc[kGqaSin];
-    int64_t position = extent_.past + at;
-    if (launch_.has_positions != 0) {
-      const TensorDesc& ids = args_.src_desc[kGqaPositions];
-      position = Load<int64_t>(ids, args_.src[kGqaPositions], row_ * ids.strides[0] + at * ids.strides[1]);
-    }
-    if (position < 0 || position >= cos.dims[0]) {
-      return InvalidArgument("position ", position, " outside of the rotary tables ", ToString(cos.shape()));
-    }
+    const void* ids = launch_.has_positions != 0 ? args_.src[kGqaPositions] : nullptr;
+    MOKA_ASSIGN_OR_RETURN(const int64_t position, GqaPosition(call_, ids, extent_, row_, at));
     const float* c = args_.Src(kGqaCos) + position * cos.strides[0];
     const float* s = args_.Src(kGqaSin) + position * sin.strides[0];
     const int64_t half = launch_.half;
@@ -237,6 +232,7 @@ class GqaHead {
   const GqaLaunch& launch_;
   const GqaParams& p_;
   int64_t row_, kv_head_;
+  OpCall call_;  // operands only
   GqaExtent extent_{};
 };
 

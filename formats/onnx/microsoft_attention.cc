@@ -33,17 +33,45 @@ Result<ValueId> Positions(Upgrader& up, const Node& node, ValueId length) {
   return up.EmitBefore(node, "Range", {zero, length, one});
 }
 
+// Dimension d of a value, where the file says it; else -1.
+int64_t DeclaredDimOf(Upgrader& up, ValueId id, size_t d) {
+  const Value& value = up.scope().graph().value(id);
+  if (value.constant != nullptr) {
+    return d < static_cast<size_t>(value.constant->desc.rank) ? value.constant->desc.dims[d] : -1;
+  }
+  const bool known = value.declared_rank && d < value.declared_dims.size() && value.declared_dims[d].is_constant();
+  return known ? value.declared_dims[d].constant() : -1;
+}
+
+// `count` elements of a list from `first` on.
+Result<ValueId> PartOf(Upgrader& up, const Node& node, ValueId list, int64_t first, int64_t count) {
+  MOKA_ASSIGN_OR_RETURN(const ValueId begin, up.AddInts(node, "begin", {first}));
+  MOKA_ASSIGN_OR_RETURN(const ValueId end, up.AddInts(node, "end", {first + count}));
+  return up.EmitBefore(node, "Slice", {list, begin, end});
+}
+
 // Which keys may be seen, as bool [batch, 1, queries or 1, keys], from com.microsoft's forms: a mask of 0 and 1
-// [batch, keys] or [batch, queries, keys], or the number of valid keys [batch]. `keys` is i64[1].
+// [batch, keys] or [batch, queries, keys], or the number of valid keys [batch], which the first valid key [batch] or
+// lengths of several sequences [2 * batch + 2] may follow. `keys` is i64[1].
 Result<ValueId> KeyMask(Upgrader& up, const Node& node, ValueId mask, ValueId keys) {
   const int rank = up.RankOf(mask);
   if (rank == 2 || rank == 3)
     return Unsqueeze(up, node, Cast(up, node, mask, DataType::kBool),
                      rank == 2 ? std::vector<int64_t>{1, 2} : std::vector<int64_t>{1});
   if (rank != 1) return Unsupported("a mask of rank ", rank);
+  const int64_t batch = DeclaredDimOf(up, node.src[0], 0), length = DeclaredDimOf(up, mask, 0);
+  const bool has_first = batch > 0 && length == 2 * batch, has_sums = batch > 0 && length == 3 * batch + 2;
   MOKA_ASSIGN_OR_RETURN(const ValueId positions, Positions(up, node, keys));
-  MOKA_ASSIGN_OR_RETURN(const ValueId lengths, Unsqueeze(up, node, Cast(up, node, mask, DataType::kI64), {1, 2, 3}));
-  return up.EmitBefore(node, "Less", {positions, lengths});
+  ValueId ends = mask;
+  if (has_first || has_sums) {
+    MOKA_ASSIGN_OR_RETURN(ends, PartOf(up, node, mask, 0, batch));
+  }
+  MOKA_ASSIGN_OR_RETURN(const ValueId lengths, Unsqueeze(up, node, Cast(up, node, ends, DataType::kI64), {1, 2, 3}));
+  const ValueId before = up.EmitBefore(node, "Less", {positions, lengths});
+  if (!has_first) return before;
+  MOKA_ASSIGN_OR_RETURN(const ValueId first, PartOf(up, node, mask, batch, batch));
+  MOKA_ASSIGN_OR_RETURN(const ValueId begins, Unsqueeze(up, node, Cast(up, node, first, DataType::kI64), {1, 2, 3}));
+  return up.EmitBefore(node, "And", {before, up.EmitBefore(node, "GreaterOrEqual", {positions, begins})});
 }
 
 // One mask of both: a number is added where a key may be seen, else `filter`.
@@ -78,6 +106,32 @@ void TrimSources(std::vector<ValueId>& src) {
 Result<bool> HasFlag(const Node& node, const char* name) {
   MOKA_ASSIGN_OR_RETURN(const int64_t value, node.attrs.Int(name, 0));
   return value != 0;
+}
+
+// Part `index` of [batch, length, heads, parts, size] as [batch, length, heads * size].
+Result<ValueId> Unpacked(Upgrader& up, const Node& node, ValueId src, int64_t index) {
+  MOKA_ASSIGN_OR_RETURN(const ValueId at, up.AddInts(node, "part", {index}));
+  MOKA_ASSIGN_OR_RETURN(const ValueId shape, up.AddInts(node, "joined", {0, 0, -1}));
+  Attributes attrs;
+  attrs.Set("axis", int64_t{3});
+  return up.EmitBefore(node, "Reshape", {up.EmitBefore(node, "Gather", {src, at}, std::move(attrs)), shape});
+}
+
+// Query, key and value of a MultiHeadAttention, which may lie in one operand, or the latter two.
+Result<std::vector<ValueId>> UnpackedSources(Upgrader& up, const Node& node) {
+  std::vector<ValueId> src = {Source(node, 0), Source(node, 1), Source(node, 2)};
+  if (src[0] == kNoValue) return InvalidModel("src 0 is missing");
+  const bool all = src[1] == kNoValue, pairs = !all && src[2] == kNoValue;
+  if (!all && !pairs) return src;
+  const size_t packed = all ? 0 : 1;
+  if (up.RankOf(src[packed]) != 5) {
+    return InvalidModel("src ", packed + 1, " is missing, and src ", packed, " is not packed: it has not rank 5");
+  }
+  const ValueId from = src[packed];
+  for (size_t i = packed; i < 3; ++i) {
+    MOKA_ASSIGN_OR_RETURN(src[i], Unpacked(up, node, from, static_cast<int64_t>(i - packed)));
+  }
+  return src;
 }
 
 // Half `index` of [2, ...].
@@ -150,30 +204,26 @@ Status RewriteAttention(Upgrader& up, Node& node) {
   return Become(node, "Attention", std::move(src), std::move(attrs));
 }
 
-// src: query, key, value [batch, length, heads * size] (key and value also [batch, heads, length, size]), bias of all
-// three, key_padding_mask, attention_bias, past_key, past_value. dst: output, present_key, present_value.
+// src: query, key, value [batch, length, heads * size] (key and value also [batch, heads, length, size]; packed: all in
+// query [batch, length, heads, 3, size], or both in key [batch, length, heads, 2, size]), bias of all three,
+// key_padding_mask, attention_bias, past_key, past_value. dst: output, present_key, present_value.
 Status RewriteMultiHeadAttention(Upgrader& up, Node& node) {
-  enum : size_t { kQuery, kKey, kValue, kBias, kMask, kAttentionBias, kPastKey, kPastValue, kPastLength };
-  for (const size_t required : {kQuery, kKey, kValue}) {
-    if (Source(node, required) == kNoValue)
-      return Unsupported("packed query, key and value: src ", required, " is missing");
-  }
+  enum : size_t { kBias = 3, kMask, kAttentionBias, kPastKey, kPastValue, kPastLength };
   if (Source(node, kPastLength) != kNoValue) return Unsupported("src 8 (past_sequence_length)");
   MOKA_ASSIGN_OR_RETURN(const int64_t heads, NumHeads(node));
-  std::vector<ValueId> src = {node.src[kQuery], node.src[kKey],         node.src[kValue],
-                              kNoValue,         Source(node, kPastKey), Source(node, kPastValue)};
+  MOKA_ASSIGN_OR_RETURN(std::vector<ValueId> src, UnpackedSources(up, node));
+  src.insert(src.end(), {kNoValue, Source(node, kPastKey), Source(node, kPastValue)});
   const bool heads_first = up.RankOf(src[1]) == 4;
+  if (Source(node, kBias) != kNoValue) {  // keys and values in heads have theirs already
+    const std::vector<ValueId> parts = SplitEqually(up, node, node.src[kBias], 3);
+    for (size_t i = 0; i < (heads_first ? 1 : 3); ++i) src[i] = up.EmitBefore(node, "Add", {src[i], parts[i]});
+  }
   if (heads_first) {  // all three in the same form
     MOKA_ASSIGN_OR_RETURN(const ValueId shape, up.AddInts(node, "heads", {0, 0, heads, -1}));
     const ValueId split = up.EmitBefore(node, "Reshape", {src[0], shape});
     Attributes perm;
     perm.Set("perm", std::vector<int64_t>{0, 2, 1, 3});
     src[0] = up.EmitBefore(node, "Transpose", {split}, std::move(perm));
-  }
-  if (Source(node, kBias) != kNoValue) {
-    if (heads_first) return Unsupported("src 3 (bias) with keys of rank 4");
-    const std::vector<ValueId> parts = SplitEqually(up, node, node.src[kBias], 3);
-    for (size_t i = 0; i < 3; ++i) src[i] = up.EmitBefore(node, "Add", {src[i], parts[i]});
   }
   ValueId seen = kNoValue;
   if (Source(node, kMask) != kNoValue) {

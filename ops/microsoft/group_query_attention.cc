@@ -47,7 +47,22 @@ Result<GqaExtent> GqaExtentOf(const OpCall& call, const void* lengths, const voi
     return InvalidArgument("src 5 (seqlens_k): element ", row, " is ", valid - 1, " with ", length, " new of ", most,
                            " keys and a past of ", room);
   }
-  return GqaExtent{past, valid};
+  return GqaExtent{past, valid, length == most};
+}
+
+Result<int64_t> GqaPosition(const OpCall& call, const void* ids, const GqaExtent& extent, int64_t row, int64_t at) {
+  const int64_t rows = call.src[kGqaCos].dims[0];
+  int64_t position = extent.past + at;
+  if (call.has_src(kGqaPositions)) {
+    const TensorDesc& desc = call.src[kGqaPositions];
+    position = Load<int64_t>(desc, ids, extent.prompt ? 0 : row * desc.strides[0] + at * desc.strides[1]);
+    if (extent.prompt && position >= 0 && position < rows) position += at;
+  }
+  if (position < 0 || position >= rows) {
+    return InvalidArgument("position ", position, " outside of the rotary tables ",
+                           ToString(call.src[kGqaCos].shape()));
+  }
+  return position;
 }
 
 namespace {
@@ -145,7 +160,7 @@ class GqaReference {
     for (int64_t row = 0; row < batch_; ++row) {
       MOKA_ASSIGN_OR_RETURN(const GqaExtent extent,
                             GqaExtentOf(call_, reference_.src[kGqaLengths], reference_.src[kGqaTotal], row));
-      MOKA_RETURN_IF_ERROR(RunRow(row, extent.past, extent.valid));
+      MOKA_RETURN_IF_ERROR(RunRow(row, extent));
     }
     return Status();
   }
@@ -173,19 +188,12 @@ class GqaReference {
     return NewVector(kGqaQuery, row, at, params_.heads + (value ? params_.kv_heads : 0) + head);
   }
 
-  Status Rotate(int64_t row, int64_t at, int64_t past, std::vector<A>* v) const {
+  Status Rotate(int64_t row, int64_t at, const GqaExtent& extent, std::vector<A>* v) const {
     if (!params_.rotary) return Status();
     const TensorDesc &cos = call_.src[kGqaCos], &sin = call_.src[kGqaSin];
-    int64_t position = past + at;
-    if (has_src(kGqaPositions)) {
-      const TensorDesc& ids = call_.src[kGqaPositions];
-      position = Load<int64_t>(ids, reference_.src[kGqaPositions], row * ids.strides[0] + at * ids.strides[1]);
-    }
+    MOKA_ASSIGN_OR_RETURN(const int64_t position, GqaPosition(call_, reference_.src[kGqaPositions], extent, row, at));
     const int64_t half = cos.dims[1];
-    if (position < 0 || position >= cos.dims[0] || 2 * half > size_) {
-      return InvalidArgument("position ", position, " of rows of ", size_, " outside of the rotary tables ",
-                             ToString(cos.shape()));
-    }
+    if (2 * half > size_) return InvalidArgument("rows of ", size_, ", rotary tables ", ToString(cos.shape()));
     for (int64_t j = 0; j < half; ++j) {
       A& a = (*v)[static_cast<size_t>(params_.interleaved ? 2 * j : j)];
       A& b = (*v)[static_cast<size_t>(params_.interleaved ? 2 * j + 1 : j + half)];
@@ -198,7 +206,8 @@ class GqaReference {
     return Status();
   }
 
-  Status RunRow(int64_t row, int64_t past, int64_t valid) {
+  Status RunRow(int64_t row, const GqaExtent& extent) {
+    const int64_t past = extent.past;
     for (int64_t head = 0; head < params_.kv_heads; ++head) {
       Rows keys, values;
       for (int64_t at = 0; at < past; ++at) {
@@ -207,7 +216,7 @@ class GqaReference {
       }
       for (int64_t at = 0; at < length_; ++at) {
         keys.push_back(KvVector(false, row, at, head));
-        MOKA_RETURN_IF_ERROR(Rotate(row, at, past, &keys.back()));
+        MOKA_RETURN_IF_ERROR(Rotate(row, at, extent, &keys.back()));
         values.push_back(KvVector(true, row, at, head));
       }
       StorePresent(1, row, head, keys);
@@ -215,7 +224,7 @@ class GqaReference {
       const int64_t group = params_.heads / params_.kv_heads;
       for (int64_t query = head * group; query < (head + 1) * group; ++query) {
         for (int64_t at = 0; at < length_; ++at) {
-          MOKA_RETURN_IF_ERROR(Attend(row, query, at, past, valid, keys, values));
+          MOKA_RETURN_IF_ERROR(Attend(row, query, at, extent, keys, values));
         }
       }
     }
@@ -256,10 +265,10 @@ class GqaReference {
   }
 
   // One row of scores. The keys behind `valid` are padding of a shorter row.
-  Status Attend(int64_t row, int64_t head, int64_t at, int64_t past, int64_t valid, const Rows& keys,
-                const Rows& values) {
+  Status Attend(int64_t row, int64_t head, int64_t at, const GqaExtent& extent, const Rows& keys, const Rows& values) {
     std::vector<A> query = QueryVector(row, at, head);
-    MOKA_RETURN_IF_ERROR(Rotate(row, at, past, &query));
+    const int64_t past = extent.past, valid = extent.valid;
+    MOKA_RETURN_IF_ERROR(Rotate(row, at, extent, &query));
     const A scale = params_.scale != 0 ? static_cast<A>(params_.scale) : 1 / std::sqrt(static_cast<A>(size_));
     const int64_t end = std::min(past + at + 1, valid);
     const int64_t begin = params_.window >= 0 ? std::clamp<int64_t>(past + at + 1 - params_.window, 0, end) : 0;

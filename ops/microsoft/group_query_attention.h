@@ -41,9 +41,13 @@ struct GqaParams {
 // on are padding.
 struct GqaExtent {
   int64_t past, valid;
+  bool prompt;  // nothing is in the cache
 };
 // From the contents of src 5 and 6.
 Result<GqaExtent> GqaExtentOf(const OpCall& call, const void* lengths, const void* total, int64_t row);
+// The row of the rotary tables for new token `at`; `ids`: the contents of src 9, where it is present. Of a prompt only
+// the first id counts, as in onnxruntime.
+Result<int64_t> GqaPosition(const OpCall& call, const void* ids, const GqaExtent& extent, int64_t row, int64_t at);
 
 }  // namespace moka
 

@@ -49,3 +49,4 @@ class Case:
     skipped_outputs: tuple = ()  # numbers of outputs that the node does not name
     domain: str = "com.microsoft"
     opset: int = 20
+    oracle: object = None  # a function from the inputs to those of the form that onnxruntime has on the CPU

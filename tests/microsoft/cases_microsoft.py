@@ -13,6 +13,15 @@ def activation(name, *params):
     return {"activation": name, **({"activation_params": list(params)} if params else {})}
 
 
+def unpack(values):
+    """Query, key and value out of what they are packed in."""
+    start = [] if len(values) < 2 or values[1] is None else values[:1]
+    packed = values[len(start)]
+    rows = packed.shape[:2] + (-1,)
+    parts = [packed[:, :, :, i].reshape(rows) for i in range(packed.shape[3])]
+    return start + parts + values[3:]
+
+
 CASES = [
     *[Case(f"fused_conv_{name.lower()}", "FusedConv", [X, W, B], {**activation(name, *params), "pads": [1, 1, 1, 1]})
       for name, params in [("Relu", ()), ("Tanh", ()), ("Sigmoid", ()), ("LeakyRelu", (0.1,)), ("Clip", (-0.5, 1.5)),
@@ -74,6 +83,18 @@ CASES = [
     Case("mha_attention_bias", "MultiHeadAttention",
          [fed(2, 3, 8), fed(2, 5, 8), fed(2, 5, 8), None, None, fed(2, 2, 3, 5)], {"num_heads": 2, "scale": 0.4}),
     Case("mha_heads_first", "MultiHeadAttention", [fed(2, 3, 8), fed(2, 2, 5, 4), fed(2, 2, 5, 4)], {"num_heads": 2}),
+    Case("mha_heads_first_bias", "MultiHeadAttention", [fed(2, 3, 8), fed(2, 2, 5, 4), fed(2, 2, 5, 4), weight(24)],
+         {"num_heads": 2}),
+    Case("mha_packed", "MultiHeadAttention", [fed(2, 3, 2, 3, 4)], {"num_heads": 2}, oracle=unpack),
+    Case("mha_packed_mask", "MultiHeadAttention", [fed(2, 4, 2, 3, 4), None, None, None, given([2, 4], np.int32)],
+         {"num_heads": 2}, oracle=unpack),
+    Case("mha_packed_keys", "MultiHeadAttention", [fed(2, 3, 8), fed(2, 5, 2, 2, 4)], {"num_heads": 2}, oracle=unpack),
+    Case("mha_sums", "MultiHeadAttention", [fed(2, 4, 8), fed(2, 4, 8), fed(2, 4, 8), None,
+                                            given([4, 3, 0, 4, 8, 0, 4, 8], np.int32)], {"num_heads": 2}),
+    Case("attention_from_to", "Attention", [fed(2, 4, 8), weight(8, 24), weight(24), given([4, 3, 0, 1], np.int32)],
+         {"num_heads": 2}),
+    Case("attention_sums", "Attention", [fed(2, 4, 8), weight(8, 24), weight(24),
+                                         given([4, 3, 0, 4, 8, 0, 4, 8], np.int32)], {"num_heads": 2}),
     Case("rotary", "RotaryEmbedding", [fed(2, 3, 8), integers(2, 3, high=6, dtype=I64), weight(7, 2), weight(7, 2)]),
     Case("rotary_offset", "RotaryEmbedding", [fed(2, 3, 8), given([2], I64), weight(7, 2), weight(7, 2)]),
     Case("rotary_interleaved", "RotaryEmbedding",
@@ -87,15 +108,15 @@ CASES = [
 
 
 def gqa(name, batch, length, past, lengths, attrs=None, heads=4, kv_heads=2, size=16, total=None, rotary=False,
-        packed=False):
+        packed=False, more=()):
     total = total or past + length
     query = fed(batch, length, (heads + 2 * kv_heads if packed else heads) * size)
     keys = [None, None] if packed else [fed(batch, length, kv_heads * size), fed(batch, length, kv_heads * size)]
     cache = [fed(batch, kv_heads, past, size), fed(batch, kv_heads, past, size)] if past else [None, None]
-    tables = [weight(32, size // 2), weight(32, size // 2)] if rotary else []
+    tables = [weight(32, size // 2), weight(32, size // 2)] if rotary else [None, None] if more else []
     attrs = {"num_heads": heads, "kv_num_heads": kv_heads, **({"do_rotary": 1} if rotary else {}), **(attrs or {})}
     return Case(f"gqa_{name}", "GroupQueryAttention",
-                [query, *keys, *cache, given(lengths, np.int32), given(total, np.int32, constant=True), *tables], attrs,
+                [query, *keys, *cache, given(lengths, np.int32), given(total, np.int32, constant=True), *tables, *more], attrs,
                 outputs=3)
 
 
@@ -113,5 +134,12 @@ CASES += [
     gqa("window", 1, 7, 0, [6], {"local_window_size": 3}),
     gqa("softcap", 1, 5, 0, [4], {"softcap": 2.0}),
     gqa("smooth", 1, 5, 0, [4], {"smooth_softmax": 1}),
+    gqa("packed_decode", 2, 1, 6, [6, 3], packed=True, rotary=True),
+    gqa("window_decode", 1, 1, 12, [12], {"local_window_size": 4}),
+    gqa("bias", 2, 3, 0, [2, 2], more=[None, fed(1, 4, 3, 3)]),
+    gqa("bias_decode", 2, 1, 4, [4, 4], more=[None, fed(2, 1, 1, 5)]),
+    gqa("positions", 2, 3, 0, [2, 2], rotary=True, more=[given([[0, 1, 2], [4, 5, 6]], I64)]),
+    gqa("sink", 1, 5, 0, [4], more=[None, None, fed(4)]),
+    gqa("long", 1, 40, 100, [139], heads=6, kv_heads=3),
     gqa("scale", 1, 5, 0, [4], {"scale": 0.2}, kv_heads=4),
 ]

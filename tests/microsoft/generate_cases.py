@@ -2,6 +2,7 @@
 """usage: generate_cases.py FOLDER
 Makes FOLDER/node/test_NAME/{model.onnx, test_data_set_0/*.pb} of every case in cases_*.py, with onnxruntime's results.
 The numbers depend on the case's name only. Needs onnx, numpy and onnxruntime (scripts/get_onnxruntime.sh)."""
+import dataclasses
 import importlib
 import pathlib
 import sys
@@ -11,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 import onnxruntime
+
+from case import Operand
 
 HERE = pathlib.Path(__file__).resolve().parent
 VERSIONS = {"com.microsoft": 1, "ai.onnx.ml": 3}
@@ -49,9 +52,16 @@ def build(case):
     return helper.make_model(graph, opset_imports=opsets, ir_version=10), feeds
 
 
+def spelled_out(case, feeds):
+    """The same node in the other form; all inputs are fed."""
+    values = case.oracle([feeds.get(f"x{i}") for i in range(len(case.inputs))])
+    given = [None if value is None else Operand(values=value, dtype=value.dtype) for value in values]
+    return build(dataclasses.replace(case, inputs=given, oracle=None))
+
+
 def write(folder, case):
     model, feeds = build(case)
-    results = run(model, feeds)
+    results = run(*(spelled_out(case, feeds) if case.oracle else (model, feeds)))
     for output, value in zip(model.graph.output, results):
         kind = TensorProto.STRING if value.dtype == object else helper.np_dtype_to_tensor_dtype(value.dtype)
         output.CopyFrom(helper.make_tensor_value_info(output.name, kind, value.shape))
