@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include "cpu/conv_shape.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
-#include "cpu/conv_shape.h"
+#include "cpu/winograd.h"
 
 namespace moka::cpu {
 namespace {
@@ -164,7 +165,8 @@ void RunConv(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
 }  // namespace
 
 std::span<const KernelRow> ConvRows() {
-  static constexpr KernelRow kRows[] = {{"Conv", "conv_igemm", &ChooseConv, &RunConv, true}};
+  static constexpr KernelRow kRows[] = {{"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
+                                        {"Conv", "conv_igemm", &ChooseConv, &RunConv, true}};
   return kRows;
 }
 

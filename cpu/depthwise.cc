@@ -148,11 +148,10 @@ std::span<const KernelRow> DepthwiseRows() {
 }
 
 std::span<const PackFormat> PackFormats() {
-  static constexpr PackFormat kFormats[] = {{"cpu/panels.1", &PackPanels},
-                                            {kTransposedPanels, &PackTransposedPanels},
-                                            {kFormat, &PackDepthwise},
-                                            {"cpu/byte_panels.1", &PackBytePanels},
-                                            {"cpu/byte_depthwise.1", &PackByteDepthwise}};
+  static constexpr PackFormat kFormats[] = {
+      {"cpu/panels.1", &PackPanels},          {kTransposedPanels, &PackTransposedPanels},
+      {kWinogradPanels, &PackWinograd},       {kFormat, &PackDepthwise},
+      {"cpu/byte_panels.1", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise}};
   return kFormats;
 }
 

@@ -109,7 +109,9 @@ class CpuDevice final : public Device {
     if (entry == nullptr) return offer;
     for (const Kernel& kernel : entry->kernels) {
       Choice choice;
-      const Status status = ChooseKernel(kernel, call, &choice);
+      Status status = ChooseKernel(kernel, call, &choice);
+      if (status.ok() && policy.compact && choice.spacious)
+        status = Unsupported("its packs are large, memory is short");
       if (status.ok()) {
         offer.choices.push_back(std::move(choice));
         if (!policy.explain) return offer;

@@ -28,6 +28,7 @@ struct SampleTable;      // cpu/sample.h
 struct RowTable;         // cpu/row.h
 struct ByteTable;        // cpu/byte_tile.h
 struct ByteVectorTable;  // cpu/byte_vector.h
+struct WinogradTable;    // cpu/winograd.h
 
 // The Highway functions of one target. Everything else in cpu/ is plain code over these tables.
 struct Simd {
@@ -41,6 +42,7 @@ struct Simd {
   const RowTable* row = nullptr;
   const ByteTable* bytes = nullptr;
   const ByteVectorTable* byte_vector = nullptr;
+  const WinogradTable* winograd = nullptr;
   RunMicroFn run_micro = nullptr;
   MultiplyAddsFn multiply_adds = nullptr;
 };

@@ -35,6 +35,11 @@ Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::by
 inline constexpr std::string_view kTransposedPanels = "cpu/transposed_panels.1";
 Status PackTransposedPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
+// Of 3x3 convolutions: what Winograd's transform makes of the kernels (cpu/conv_winograd.cc), [panel][point][channel]
+// [width].
+inline constexpr std::string_view kWinogradPanels = "cpu/winograd_panels.1";
+Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
+
 // ---- Running tiles over a block of rows ---------------------------------------------------------------------------
 
 struct Block {

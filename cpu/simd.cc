@@ -16,6 +16,7 @@
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
 #include "cpu/vector.h"
+#include "cpu/winograd.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -68,6 +69,7 @@ Simd ChosenSimd() {
   simd.row = ChosenRowTable();
   simd.bytes = ChosenByteTable();
   simd.byte_vector = ChosenByteVectorTable();
+  simd.winograd = ChosenWinogradTable();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();
   return simd;

@@ -14,6 +14,7 @@ struct BindRequest {
   std::span<const Shape> inputs;     // one per graph input
   std::span<Device* const> devices;  // [0]: the asked one; [1]: the CPU, where that is another
   std::span<const int> workers;      // of each device's queue
+  bool compact = false;              // ChoosePolicy::compact
   bool strict = false;               // kUnsupported, with the whole list, where a node would fall back
 };
 

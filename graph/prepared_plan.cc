@@ -16,6 +16,7 @@ std::string KeyOf(const PlanRequest& request) {
   for (Device* device : request.devices) append(device);
   for (int workers : request.workers) append(workers);
   append(request.strict);
+  append(request.compact);
   append(request.verify);
   for (const Shape& shape : request.inputs) {
     append(shape.size());
@@ -105,6 +106,7 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   bind.devices = request.devices;
   bind.workers = request.workers;
   bind.strict = request.strict;
+  bind.compact = request.compact;
   MOKA_ASSIGN_OR_RETURN(prepared->plan, Bind(bind));
   if (request.verify) {
     std::vector<Limits> limits;
@@ -121,6 +123,14 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
 }
 
 Result<std::shared_ptr<const PreparedPlan>> PlanCache::Get(const PlanRequest& request, WeightStore& weights) {
+  auto plan = Find(request, weights);
+  if (request.memory_limit == 0 || plan.ok() || plan.status().code() != StatusCode::kOutOfMemory) return plan;
+  PlanRequest compact = request;
+  compact.compact = true;
+  return Find(compact, weights);
+}
+
+Result<std::shared_ptr<const PreparedPlan>> PlanCache::Find(const PlanRequest& request, WeightStore& weights) {
   const std::string key = KeyOf(request);
   {
     const std::lock_guard lock(mutex_);

@@ -24,6 +24,7 @@ struct PlanRequest {
   bool strict = false;
   bool verify = true;
   uint64_t memory_limit = 0;
+  bool compact = false;  // ChoosePolicy::compact
 };
 
 struct PreparedPlan {
@@ -47,9 +48,12 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
 // Plans in use, so that sessions of one model that bind alike share them. Thread-safe.
 class PlanCache {
  public:
+  // A plan that does not keep the memory limit is made again, compact.
   Result<std::shared_ptr<const PreparedPlan>> Get(const PlanRequest& request, WeightStore& weights);
 
  private:
+  Result<std::shared_ptr<const PreparedPlan>> Find(const PlanRequest& request, WeightStore& weights);
+
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<const PreparedPlan>> plans_;
 };

@@ -65,6 +65,7 @@ void StepBuilder::Refuse(int n, std::vector<Refusal> refusals) {
 bool StepBuilder::Choose(const OpCall& call, int d, bool allow_reference, Offer* offer) const {
   ChoosePolicy policy;
   policy.allow_reference = allow_reference;
+  policy.compact = request_.compact;
   *offer = device(d).Choose(call, policy);
   return !offer->choices.empty();
 }

@@ -91,6 +91,7 @@ struct Choice {
   std::string_view kernel;      // stable: "cpu/conv_igemm/AVX3", "gpu/gemm", "reference/Gather"; static storage
   bool reference = false;       // the scalar reference
   std::vector<PackSpec> packs;  // sources named here are read from the pack only
+  bool spacious = false;        // the packs buy speed with memory; another kernel does with less
   uint64_t scratch = 0;         // bytes for the step
   uint64_t scratch_per_worker = 0;
   uint32_t in_place = 0;  // bit i: result 0 may occupy exactly the memory of source i
@@ -109,6 +110,7 @@ struct Offer {
 struct ChoosePolicy {
   bool explain = false;  // fill Offer::refusals also where a choice was found
   bool allow_reference = true;
+  bool compact = false;  // memory is short: no choices that are spacious
 };
 
 // Where an operand lies: a slot of the plan's table, bytes from its start, and how it lies there.

@@ -24,7 +24,7 @@ import calibrate  # noqa: E402
 from fashion_mnist_data import fashion, load_classifier  # noqa: E402
 from networks import SHIPPED, choose  # noqa: E402
 
-SEED = 1
+SEEDS = range(1, 17)
 OPSET = 17
 CALIBRATION_BATCH = 24
 
@@ -35,7 +35,9 @@ def make_inputs(network, count, generator):
     if network.vocabulary:
         return torch.randint(network.vocabulary, (count, *sides), generator=generator)
     if len(sides) == 3:
-        return calibrate.images(count, sides[1], sides[2], generator)
+        # Each picture of unit variance by itself: deep networks amplify a difference in contrast without bound.
+        pictures = calibrate.images(count, sides[1], sides[2], generator)
+        return (pictures - pictures.mean((1, 2, 3), keepdim=True)) / pictures.std((1, 2, 3), keepdim=True)
     return torch.randn(count, *sides, generator=generator, dtype=torch.float64)
 
 
@@ -59,15 +61,23 @@ def wake(net, generator):
 
 
 def make_net(network):
-    """The calibrated network in f64 and the figures of the calibration."""
-    torch.manual_seed(SEED)
-    generator = torch.Generator().manual_seed(SEED)
-    net = network.make().double().eval()
-    wake(net, generator)
-    calibrate.calibrate(net, make_inputs(network, CALIBRATION_BATCH, generator), generator)
-    # The reference uses the very weights that are exported.
-    net.float().double()
-    return net, calibrate.check(net, make_inputs(network, 3, generator))
+    """The calibrated network in f64 and the figures of the calibration, of the first seed with which they hold.
+
+    Random networks with many gates amplify what tells two inputs apart, or lose it, as chance will have it.
+    """
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        net = network.make().double().eval()
+        wake(net, generator)
+        calibrate.calibrate(net, make_inputs(network, CALIBRATION_BATCH, generator), generator)
+        # The reference uses the very weights that are exported.
+        net.float().double()
+        try:
+            return net, {"seed": seed, **calibrate.check(net, make_inputs(network, 3, generator))}
+        except AssertionError as failure:
+            print(f"{network.name}, seed {seed}: {failure}", file=sys.stderr, flush=True)
+    raise SystemExit(f"{network.name}: no seed gives a network that tells inputs apart")
 
 
 @torch.no_grad()
@@ -79,7 +89,7 @@ def export(network, folder):
         x = torch.from_numpy(fashion.read_split("t10k")[0][: network.shape[0]]).double() / 255
     else:
         net, figures = make_net(network)
-        x = make_inputs(network, network.shape[0], torch.Generator().manual_seed(SEED + 1))
+        x = make_inputs(network, network.shape[0], torch.Generator().manual_seed(0))
     assert tuple(x.shape) == network.shape, (x.shape, network.shape)
     x = x if network.vocabulary else x.float()
     numpy.save(folder / "input.npy", x.numpy())

@@ -254,6 +254,32 @@ TEST(Session, MemoryLimitIsKept) {
   }
 }
 
+TEST(Session, MemoryLimitTurnsLargePacksOff) {
+  const std::string bytes = ConvNetBytes(64);
+  const Model model = Load(bytes);
+  const Tensor image = RandomTensor({1, 3, 64, 64});
+  const auto kernels = [](const Session& session) {
+    const auto plan = Inspect(session);
+    std::string names;
+    for (const StepInfo& step : plan->steps) names += step.kernel + " ";
+    return names;
+  };
+  Session free = Open(model);
+  const auto want = free.Run({image.view()});
+  ASSERT_TRUE(want.ok()) << want.status().message();
+  ASSERT_NE(kernels(free).find("conv_winograd"), std::string::npos) << kernels(free);
+  SessionOptions options;
+  options.memory_limit = Inspect(free)->memory.total() * 2 / 3;
+  Session limited = Open(model, options);
+  const auto got = limited.Run({image.view()});
+  ASSERT_TRUE(got.ok()) << got.status().message();
+  EXPECT_EQ(kernels(limited).find("conv_winograd"), std::string::npos) << kernels(limited);
+  EXPECT_LE(Inspect(limited)->memory.total(), options.memory_limit);
+  for (int64_t i = 0; i < want->front().size(); ++i) {
+    EXPECT_NEAR((*got)[0].as<float>()[i], (*want)[0].as<float>()[i], 1e-3);
+  }
+}
+
 TEST(Session, StrictNamesWhatFallsBack) {
   ModelBuilder model;
   model.AddInput("x", {"n", "n"});

@@ -60,6 +60,7 @@ void AddWindows(std::vector<OpCase>& cases) {
   cases.push_back(Conv("valid", {1, 5, 7, 8}, {6, 5, 3, 2}, AutoPad("VALID", {2, 3})));
   cases.push_back(Conv("network_3x3", {1, 32, 14, 14}, {32, 32, 3, 3}, Pads({1, 1, 1, 1})));
   cases.push_back(Conv("deep_3x3", {1, 130, 5, 5}, {70, 130, 3, 3}, Pads({1, 1, 1, 1})));
+  cases.push_back(Conv("large_3x3", {1, 64, 18, 21}, {72, 64, 3, 3}, Pads({1, 1, 1, 1})));
   cases.push_back(Conv("deep_1x1", {1, 515, 3, 3}, {33, 515, 1, 1}));
   cases.push_back(Conv("no_batch", {0, 3, 4, 4}, {4, 3, 3, 3}));
   cases.push_back(Conv("one_pixel", {1, 9, 1, 1}, {9, 9, 3, 3}, Pads({1, 1, 1, 1})));

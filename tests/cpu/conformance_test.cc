@@ -34,6 +34,7 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
   for (const char* family : {"gemm",
                              "matmul",
                              "conv_igemm",
+                             "conv_winograd",
                              "depthwise",
                              "micro",
                              "lanes",

@@ -1,5 +1,6 @@
 #include <array>
 #include <random>
+#include <utility>
 
 #include "tests/cpu/run_op.h"
 
@@ -114,10 +115,12 @@ TEST_P(Conv, PlainOnesOfNetworks) {
   point.in_per_group = 96;
   point.out_per_group = 24;
   point.in = {14, 15, 1};
-  for (const ConvShape& shape : {first, middle, wide, point}) {
+  const std::pair<ConvShape, const char*> networks[] = {
+      {first, "conv_igemm"}, {middle, "conv_winograd"}, {wide, "conv_igemm"}, {point, "conv_igemm"}};
+  for (const auto& [shape, family] : networks) {
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));
-    const OpRun run = CheckOp(device(), test, Kernel("conv_igemm"), 2e-4, shape.Name());
+    const OpRun run = CheckOp(device(), test, Kernel(family), 2e-4, shape.Name());
     EXPECT_GT(run.units, 0);
   }
 }
@@ -148,17 +151,47 @@ TEST_P(Conv, Depthwise) {
   EXPECT_GT(runs, 100);
 }
 
+ConvShape Same3x3(int64_t in, int64_t out, int64_t height, int64_t width) {
+  ConvShape shape;
+  shape.in_per_group = in;
+  shape.out_per_group = out;
+  shape.in = {height, width, 1};
+  shape.kernel = {3, 3, 1};
+  shape.begin = shape.end = {1, 1, 0};
+  return shape;
+}
+
+// Its errors are relative to the largest results, some 60 here, not to each one.
+constexpr double kWinogradTolerance = 4e-4;
+
+// Whole and partial tiles, channels and panels with tails, pads of any size, blocks of rows and of parts of a row.
+TEST_P(Conv, Winograd) {
+  std::mt19937 random(17);
+  for (int i = 0; i < 30; ++i) {
+    ConvShape shape = Same3x3(Pick(random, {48, 53, 64, 130}), Pick(random, {40, 64, 71, 144}),
+                              Pick(random, {15, 16, 18, 21}), Pick(random, {16, 17, 19, 24}));
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.begin = {Pick(random, {0, 1, 1, 4}), Pick(random, {0, 1, 1, 5}), 0};
+    shape.end = {Pick(random, {0, 1, 1, 3}), Pick(random, {0, 1, 1, 7}), 0};
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, shape.Name());
+  }
+  OpTest wide;
+  ASSERT_TRUE(MakeConv(Same3x3(300, 64, 8, 130), random, &wide));
+  CheckOp(device(), wide, Kernel("conv_winograd"), kWinogradTolerance, "wide");
+}
+
 TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
-  for (const bool depthwise : {false, true}) {
+  for (const std::string family : {"depthwise", "conv_igemm", "conv_winograd"}) {
     for (int kind = 0; kind < 4; ++kind) {
-      ConvShape shape;
-      shape.groups = depthwise ? 35 : 1;
-      shape.in_per_group = depthwise ? 1 : 9;
-      shape.out_per_group = depthwise ? 1 : 35;
-      shape.in = {9, 11, 1};
-      shape.kernel = {3, 3, 1};
-      shape.begin = shape.end = {1, 1, 0};
+      ConvShape shape = family == "conv_winograd" ? Same3x3(64, 67, 18, 21) : Same3x3(9, 35, 9, 11);
+      if (family == "depthwise") {
+        shape.groups = 35;
+        shape.in_per_group = shape.out_per_group = 1;
+      }
       OpTest test;
       ASSERT_TRUE(MakeConv(shape, random, &test));
       test.program_begin = 3;
@@ -171,31 +204,32 @@ TEST_P(Conv, Epilogues) {
         program.ops[program.num_ops++] = {kind == 3 ? MicroOp::kMul : MicroOp::kAdd, 0, r0, s0, 0, {}};
         program.ops[program.num_ops++] = {MicroOp::kMax, 0, r0, MicroConstant(0), 0, {}};
         program.num_constants = 1;
-        const Shape source = kind == 2 ? Shape{1, 35, 1, 1} : kind == 3 ? Shape{1, 1, 9, 11} : Shape{1, 35, 9, 11};
+        Shape source = test.dst[0].shape();
+        if (kind == 2) source[2] = source[3] = 1;
+        if (kind == 3) source[1] = 1;
         test.AddFloats(MakeDense(DataType::kF32, source, Format::kChannelsLast), random);
         if (kind == 1) test.in_place = 3;
       }
-      CheckOp(device(), test, Kernel(depthwise ? "depthwise" : "conv_igemm"), 3e-5, "epilogue " + std::to_string(kind));
+      const double tolerance = family == "conv_winograd" ? kWinogradTolerance : 3e-5;
+      CheckOp(device(), test, Kernel(family), tolerance, family + ", epilogue " + std::to_string(kind));
     }
   }
 }
 
 TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
   std::mt19937 random(15);
-  ConvShape shape;
-  shape.batch = 2;
-  shape.in_per_group = 32;
-  shape.out_per_group = 48;
-  shape.in = {40, 40, 1};
-  shape.kernel = {3, 3, 1};
-  shape.begin = shape.end = {1, 1, 0};
-  OpTest test;
-  ASSERT_TRUE(MakeConv(shape, random, &test));
-  const OpRun one = RunOp(device(), test, 1);
-  ASSERT_GT(one.units, 7);
-  for (const int threads : {2, 3, 7}) {
-    const OpRun many = RunOp(device(), test, threads);
-    EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
+  ConvShape strided = Same3x3(32, 48, 80, 80);
+  strided.stride = {2, 2, 1};
+  for (ConvShape shape : {strided, Same3x3(32, 48, 40, 40)}) {
+    shape.batch = 2;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    const OpRun one = RunOp(device(), test, 1);
+    ASSERT_GT(one.units, 7);
+    for (const int threads : {2, 3, 7}) {
+      const OpRun many = RunOp(device(), test, threads);
+      EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
+    }
   }
 }
 

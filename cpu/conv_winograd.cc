@@ -1,0 +1,373 @@
+// 3x3 convolution by Winograd's minimal filtering (cpu/winograd.h): per unit of work, a block of tiles is transformed,
+// then for each panel of output channels 36 products of matrices [tiles, channels] x [channels, panel] are formed and
+// transformed back.
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "cpu/conv_shape.h"
+#include "cpu/epilogue.h"
+#include "cpu/kernel.h"
+#include "cpu/pack.h"
+#include "cpu/winograd.h"
+#include "ops/conv.h"
+
+namespace moka::cpu {
+namespace {
+
+// Of the transformed inputs of a unit: with the panel of weights and the sums beside them they stay in a cache of 1
+// MiB.
+constexpr int64_t kBlockFloats = 160 << 10;
+// Below this many tiles a unit reads its weights too often.
+constexpr int64_t kLeastTiles = 24;
+constexpr int64_t kWantedUnits = 8;
+
+struct WinogradLaunch {
+  Epilogue epilogue;
+  int32_t bias;  // source, or -1
+  int32_t reserved;
+  int64_t batch, channels, outputs;
+  int64_t in_h, in_w, pad_h, pad_w, out_h, out_w;
+  int64_t src_image, src_row, src_pixel;
+  // A unit: tile_rows x tile_cols tiles of one image, panels_per_unit panels.
+  int64_t tiles_h, tiles_w, tile_rows, tile_cols, row_blocks, col_blocks, panels, panels_per_unit, panel_blocks;
+
+  int64_t UnitTiles() const { return tile_rows * tile_cols; }
+  int64_t Units() const { return batch * row_blocks * col_blocks * panel_blocks; }
+};
+
+// Floats of one worker: a pixel of zeros, inputs, sums, and the pointers to rows that the tiles of GEMM want.
+struct Scratch {
+  int64_t channel_step, point_step, sum_step, inputs, sums, pointers, micro, floats;
+
+  Scratch(const WinogradLaunch& launch, const TileTable& table) {
+    const int64_t tiles = launch.UnitTiles();
+    channel_step = RoundUp(launch.channels, 16);
+    // An odd number of cache lines, so that the 36 points do not fall into the same sets of a cache.
+    point_step = RoundUp(tiles * channel_step, 32) + 16;
+    sum_step = RoundUp(tiles * table.panel(), 32) + 16;
+    inputs = channel_step;
+    sums = inputs + kWinogradPoints * point_step;
+    pointers = sums + kWinogradPoints * sum_step;
+    micro = pointers + RoundUp(2 * tiles * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
+    const bool program = launch.epilogue.kind == Epilogue::kProgram;
+    floats = micro + (program ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
+  }
+};
+
+// ---- Choosing -----------------------------------------------------------------------------------------------------
+
+// Whether the fewer products pay for the transforms, for weights that are four times as many bytes, and for short sums:
+// a tile of GEMM has to load and store its sums whatever the number of channels.
+bool Pays(const WinogradLaunch& launch) {
+  constexpr double kFlops = 100e3, kBytes = 24e3, kTransformed = 3e3;  // a microsecond
+  constexpr double kStartChannels = 12;
+  const auto channels = static_cast<double>(launch.channels), outputs = static_cast<double>(launch.outputs);
+  const auto tiles = static_cast<double>(launch.batch * launch.tiles_h * launch.tiles_w);
+  const auto pixels = static_cast<double>(launch.batch * launch.out_h * launch.out_w);
+  const double direct =
+      18 * (channels + kStartChannels / 9) * outputs * pixels / kFlops + 36 * channels * outputs / kBytes;
+  const double points = kWinogradPoints;
+  const double ours = 2 * points * (channels + kStartChannels) * outputs * tiles / kFlops +
+                      points * (channels + outputs) * tiles / kTransformed + 4 * points * channels * outputs / kBytes;
+  return ours < 0.9 * direct;
+}
+
+// Blocks of whole rows of tiles where they fit, else parts of one row.
+void ChooseBlocks(const TileTable& table, WinogradLaunch* launch) {
+  const int64_t most = std::max<int64_t>(kBlockFloats / (kWinogradPoints * RoundUp(launch->channels, 16)), 1);
+  launch->tiles_h = CeilDiv(launch->out_h, kWinogradOut);
+  launch->tiles_w = CeilDiv(launch->out_w, kWinogradOut);
+  launch->col_blocks = CeilDiv(launch->tiles_w, most);
+  launch->tile_cols = CeilDiv(launch->tiles_w, launch->col_blocks);
+  const int64_t rows = std::clamp<int64_t>(most / launch->tile_cols, 1, launch->tiles_h);
+  launch->row_blocks = CeilDiv(launch->tiles_h, rows);
+  const auto blocks = [&] { return launch->batch * launch->row_blocks * launch->col_blocks; };
+  while (blocks() < kWantedUnits && launch->row_blocks < launch->tiles_h &&
+         CeilDiv(launch->tiles_h, launch->row_blocks + 1) * launch->tile_cols >= kLeastTiles) {
+    ++launch->row_blocks;
+  }
+  launch->tile_rows = CeilDiv(launch->tiles_h, launch->row_blocks);
+  launch->row_blocks = CeilDiv(launch->tiles_h, launch->tile_rows);
+  launch->panels = NumPanels(table, launch->outputs);
+  // Each block of panels transforms the inputs again, which a pair of panels is worth.
+  launch->panel_blocks = std::clamp<int64_t>(CeilDiv(kWantedUnits, blocks()), 1, CeilDiv(launch->panels, 2));
+  launch->panels_per_unit = CeilDiv(launch->panels, launch->panel_blocks);
+  launch->panel_blocks = CeilDiv(launch->panels, launch->panels_per_unit);
+}
+
+Status CheckForm(const OpCall& call, const ConvParams& params) {
+  const TensorDesc &x = call.src[0], &w = call.src[1], &y = call.dst[0];
+  if (params.rank != 2) return Unsupported(params.rank, " spatial dimensions");
+  const Window window = params.Expanded(2);
+  for (size_t i = 0; i < 2; ++i) {
+    if (window.kernel[i] != 3 || window.strides[i] != 1 || window.dilations[i] != 1) {
+      return Unsupported("not 3x3 with strides and dilations of 1");
+    }
+  }
+  if (w.dims[1] != x.dims[1]) return Unsupported("groups");
+  if (x.dims[1] != 1 && x.strides[1] != 1) return Unsupported("src 0: stride of C is ", x.strides[1], ", not 1");
+  if (y.dims[1] != 1 && y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
+  if (call.constants.size() < 2 || call.constants[1] == nullptr) return Unsupported("src 1: not constant");
+  if (call.has_src(2) && call.src[2].strides[0] != 1) return Unsupported("src 2: stride is not 1");
+  return {};
+}
+
+}  // namespace
+
+Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
+  MOKA_RETURN_IF_ERROR(CheckForm(call, params));
+  const TensorDesc &x = call.src[0], &y = call.dst[0];
+  const Window window = params.Expanded(2);
+  WinogradLaunch launch{};
+  launch.bias = call.has_src(2) ? 2 : -1;
+  launch.batch = x.dims[0];
+  launch.channels = x.dims[1];
+  launch.outputs = y.dims[1];
+  launch.in_h = x.dims[2];
+  launch.in_w = x.dims[3];
+  launch.pad_h = window.pads_begin[0];
+  launch.pad_w = window.pads_begin[1];
+  launch.out_h = y.dims[2];
+  launch.out_w = y.dims[3];
+  launch.src_image = x.strides[0];
+  launch.src_row = x.strides[2];
+  launch.src_pixel = x.strides[3];
+  if (launch.channels == 0 || launch.outputs * launch.out_h * launch.out_w == 0) return Unsupported("empty");
+  const TileTable& table = *kernel.simd->tile;
+  ChooseBlocks(table, &launch);
+  if (!Pays(launch)) return Unsupported("the transforms would cost more than they save");
+  MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
+  PackSpec spec;
+  spec.src = 1;
+  spec.format = kWinogradPanels;
+  spec.params = {launch.outputs, launch.channels, table.lanes, table.wide};
+  const int64_t packed = kWinogradPoints * PackedFloats(table, launch.channels, launch.outputs);
+  spec.bytes = static_cast<uint64_t>(packed) * sizeof(float);
+  choice->packs.push_back(spec);
+  choice->spacious = true;
+  choice->units = launch.Units();
+  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table).floats) * sizeof(float);
+  choice->in_place = InPlace(call, launch.epilogue);
+  const auto products = static_cast<double>(launch.batch * launch.tiles_h * launch.tiles_w * launch.channels);
+  choice->cost_us = 2 * kWinogradPoints * products * static_cast<double>(launch.outputs) / kFlopsPerMicrosecond +
+                    4.0 * static_cast<double>(packed) / kBytesPerMicrosecond;
+  choice->launch = Blob::Of(launch);
+  return {};
+}
+
+namespace {
+
+// ---- Running ------------------------------------------------------------------------------------------------------
+
+struct Unit {
+  int64_t image, tile_y, tile_rows, tile_x, tile_cols, panel_begin, panel_end;
+
+  Unit(const WinogradLaunch& launch, int64_t index) {
+    panel_begin = index % launch.panel_blocks * launch.panels_per_unit;
+    panel_end = std::min(panel_begin + launch.panels_per_unit, launch.panels);
+    index /= launch.panel_blocks;
+    tile_x = index % launch.col_blocks * launch.tile_cols;
+    tile_cols = std::min(launch.tile_cols, launch.tiles_w - tile_x);
+    index /= launch.col_blocks;
+    tile_y = index % launch.row_blocks * launch.tile_rows;
+    tile_rows = std::min(launch.tile_rows, launch.tiles_h - tile_y);
+    image = index / launch.row_blocks;
+  }
+  int64_t tiles() const { return tile_rows * tile_cols; }
+};
+
+class Runner {
+ public:
+  Runner(const KernelArgs& args, int worker)
+      : args_(args),
+        launch_(args.Launch<WinogradLaunch>()),
+        table_(*args.simd->tile),
+        layout_(launch_, table_),
+        scratch_(args.WorkerScratch(worker)) {
+    std::memset(scratch_, 0, static_cast<size_t>(layout_.channel_step) * sizeof(float));
+  }
+
+  void TransformInputs(const Unit& unit) {
+    for (int64_t t = 0; t < unit.tiles(); ++t) {
+      const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * kWinogradOut - launch_.pad_h;
+      const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * kWinogradOut - launch_.pad_w;
+      const float* pixels[kWinogradPoints];
+      for (int64_t y = 0; y < kWinogradIn; ++y) {
+        const bool row_inside = y0 + y >= 0 && y0 + y < launch_.in_h;
+        const float* row = args_.Src(0) + unit.image * launch_.src_image + (y0 + y) * launch_.src_row;
+        for (int64_t x = 0; x < kWinogradIn; ++x) {
+          const bool inside = row_inside && x0 + x >= 0 && x0 + x < launch_.in_w;
+          pixels[y * kWinogradIn + x] = inside ? row + (x0 + x) * launch_.src_pixel : scratch_;
+        }
+      }
+      args_.simd->winograd->input(pixels, launch_.channels, scratch_ + layout_.inputs + t * layout_.channel_step,
+                                  layout_.point_step);
+    }
+  }
+
+  void RunPanels(const Unit& unit) {
+    for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
+      const Panel panel = PanelAt(table_, launch_.outputs, p);
+      Multiply(unit, panel);
+      for (int64_t t = 0; t < unit.tiles(); ++t) TransformOutput(unit, panel, t);
+    }
+    if (launch_.epilogue.kind == Epilogue::kProgram) RunProgram(unit);
+  }
+
+ private:
+  void Multiply(const Unit& unit, const Panel& panel) {
+    const int64_t width = int64_t{panel.vectors} * table_.lanes;
+    auto** a = reinterpret_cast<const float**>(scratch_ + layout_.pointers);
+    auto** dst = reinterpret_cast<float**>(scratch_ + layout_.pointers) + unit.tiles();
+    const int64_t segment = 0;
+    const Block block = {&table_, unit.tiles(),     a,       dst,        nullptr,  &segment,
+                         1,       launch_.channels, nullptr, -kInfinity, kInfinity};
+    const float* b = static_cast<const float*>(args_.packs[0]) + panel.col * launch_.channels * kWinogradPoints;
+    for (int64_t point = 0; point < kWinogradPoints; ++point, b += launch_.channels * width) {
+      const float* inputs = scratch_ + layout_.inputs + point * layout_.point_step;
+      float* sums = scratch_ + layout_.sums + point * layout_.sum_step;
+      for (int64_t t = 0; t < unit.tiles(); ++t) {
+        a[t] = inputs + t * layout_.channel_step;
+        dst[t] = sums + t * table_.panel();
+      }
+      RunPanel(block, panel, b, -panel.col);
+    }
+  }
+
+  void TransformOutput(const Unit& unit, const Panel& panel, int64_t t) {
+    const MicroLaunch& micro = launch_.epilogue.micro;
+    const int64_t y = (unit.tile_y + t / unit.tile_cols) * kWinogradOut;
+    const int64_t x = (unit.tile_x + t % unit.tile_cols) * kWinogradOut;
+    const int64_t row = (unit.image * launch_.out_h + y) * launch_.out_w + x;
+    WinogradOutput out{};
+    out.sums = scratch_ + layout_.sums + t * table_.panel();
+    out.step = layout_.sum_step;
+    out.rows = std::min<int64_t>(kWinogradOut, launch_.out_h - y);
+    out.cols = std::min<int64_t>(kWinogradOut, launch_.out_w - x);
+    out.channels = panel.cols;
+    out.bias = launch_.bias >= 0 ? args_.Src(launch_.bias) + panel.col : nullptr;
+    out.lo = launch_.epilogue.lo;
+    out.hi = launch_.epilogue.hi;
+    out.dst = args_.Dst() + RowOffset(micro, micro.dst, row) + panel.col;
+    SetSteps(micro, micro.dst, row, out, &out.dst_row, &out.dst_pixel);
+    if (const int k = launch_.epilogue.residual; k >= 0) {
+      out.residual = args_.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row) + panel.col;
+      SetSteps(micro, micro.src[k], row, out, &out.residual_row, &out.residual_pixel);
+    }
+    args_.simd->winograd->output(out);
+  }
+
+  // Elements between the rows and between the pixels of an operand of the micro-program.
+  template <class Operand>
+  void SetSteps(const MicroLaunch& micro, const Operand& operand, int64_t row, const WinogradOutput& out,
+                int64_t* row_step, int64_t* pixel_step) const {
+    const int64_t first = RowOffset(micro, operand, row);
+    *row_step = out.rows > 1 ? RowOffset(micro, operand, row + launch_.out_w) - first : 0;
+    *pixel_step = out.cols > 1 ? RowOffset(micro, operand, row + 1) - first : 0;
+  }
+
+  void RunProgram(const Unit& unit) {
+    const MicroLaunch& micro = launch_.epilogue.micro;
+    const float* src[kCodeMaxSources];
+    for (int k = 0; k < micro.num_sources; ++k) src[k] = args_.Src(micro.src_index[k]);
+    const Panel last = PanelAt(table_, launch_.outputs, unit.panel_end - 1);
+    const int64_t begin = PanelAt(table_, launch_.outputs, unit.panel_begin).col, end = last.col + last.cols;
+    const int64_t y_end = std::min((unit.tile_y + unit.tile_rows) * kWinogradOut, launch_.out_h);
+    const int64_t x = unit.tile_x * kWinogradOut;
+    const int64_t cols = std::min((unit.tile_x + unit.tile_cols) * kWinogradOut, launch_.out_w) - x;
+    for (int64_t y = unit.tile_y * kWinogradOut; y < y_end; ++y) {
+      const int64_t row = (unit.image * launch_.out_h + y) * launch_.out_w + x;
+      args_.simd->run_micro(micro, args_.Dst(), src, row, row + cols, begin, end, scratch_ + layout_.micro);
+    }
+  }
+
+  static constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const KernelArgs& args_;
+  const WinogradLaunch& launch_;
+  const TileTable& table_;
+  const Scratch layout_;
+  float* const scratch_;
+};
+
+}  // namespace
+
+void RunWinograd(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+  const auto& launch = args.Launch<WinogradLaunch>();
+  Runner runner(args, worker);
+  int64_t transformed = -1;
+  for (int64_t index = begin; index < end; ++index) {
+    const Unit unit(launch, index);
+    if (transformed != index / launch.panel_blocks) {
+      runner.TransformInputs(unit);
+      transformed = index / launch.panel_blocks;
+    }
+    runner.RunPanels(unit);
+  }
+}
+
+namespace {
+
+// ---- Packing ------------------------------------------------------------------------------------------------------
+
+// G of three, for kPackLanes kernels side by side: src and dst are `step` vectors apart.
+constexpr int64_t kPackLanes = 16;
+void TransformWeights(const double (*src)[kPackLanes], int step, double (*dst)[kPackLanes], int dst_step) {
+  constexpr double a = kWinogradA, b = kWinogradB, a2 = a * a, b2 = b * b;
+  constexpr double at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
+  for (int64_t n = 0; n < kPackLanes; ++n) {
+    const double g0 = src[0][n], g1 = src[step][n], g2 = src[2 * step][n];
+    dst[0][n] = g0 / (a2 * b2);
+    dst[dst_step][n] = (g0 + a2 * g2 + a * g1) * at_a;
+    dst[2 * dst_step][n] = (g0 + a2 * g2 - a * g1) * at_a;
+    dst[3 * dst_step][n] = (g0 + b2 * g2 + b * g1) * at_b;
+    dst[4 * dst_step][n] = (g0 + b2 * g2 - b * g1) * at_b;
+    dst[5 * dst_step][n] = g2;
+  }
+}
+
+// The kernels of up to kPackLanes outputs for one channel, to dst[point * point_step + n].
+void PackKernels(const std::byte* weight, int64_t outputs, int64_t output_stride, int64_t lanes, float* dst,
+                 int64_t point_step) {
+  double g[9][kPackLanes] = {}, rows[3 * kWinogradIn][kPackLanes], points[kWinogradPoints][kPackLanes];
+  for (int64_t n = 0; n < outputs; ++n) {
+    float kernel[9];
+    std::memcpy(kernel, weight + n * output_stride * static_cast<int64_t>(sizeof(float)), sizeof(kernel));
+    for (int i = 0; i < 9; ++i) g[i][n] = kernel[i];
+  }
+  for (int x = 0; x < 3; ++x) TransformWeights(g + x, 3, rows + x, 3);
+  for (int y = 0; y < kWinogradIn; ++y) TransformWeights(rows + 3 * y, 1, points + kWinogradIn * y, 1);
+  for (int point = 0; point < kWinogradPoints; ++point) {
+    for (int64_t n = 0; n < lanes; ++n) dst[point * point_step + n] = static_cast<float>(points[point][n]);
+  }
+}
+
+}  // namespace
+
+Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
+  const int64_t outputs = spec.params[0], channels = spec.params[1];
+  TileTable table{};
+  table.lanes = static_cast<int>(spec.params[2]);
+  table.wide = static_cast<int>(spec.params[3]);
+  const int64_t floats = kWinogradPoints * PackedFloats(table, channels, outputs);
+  if (dst.size() != static_cast<uint64_t>(floats) * sizeof(float)) return Internal("pack ", kWinogradPanels);
+  const auto* weight = static_cast<const std::byte*>(src.data);
+  for (int64_t p = 0; p < NumPanels(table, outputs); ++p) {
+    const Panel panel = PanelAt(table, outputs, p);
+    const int64_t width = int64_t{panel.vectors} * table.lanes;
+    auto* out = reinterpret_cast<float*>(dst.data()) + panel.col * channels * kWinogradPoints;
+    for (int64_t n = 0; n < width; n += kPackLanes) {
+      const int64_t count = std::clamp<int64_t>(panel.cols - n, 0, kPackLanes);
+      const int64_t lanes = std::min(kPackLanes, width - n);
+      for (int64_t c = 0; c < channels; ++c) {
+        const std::byte* from = weight + ((panel.col + n) * channels + c) * 9 * static_cast<int64_t>(sizeof(float));
+        PackKernels(from, count, channels * 9, lanes, out + c * width + n, channels * width);
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace moka::cpu

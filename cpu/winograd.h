@@ -1,0 +1,56 @@
+// Winograd's minimal filtering F(4x4, 3x3): 16 outputs of a 3x3 convolution from 36 products instead of 144 (S.
+// Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural
+// Networks, 2015).
+//
+//   Y = A^T [ (G g G^T) * (B^T d B) ] A    for a tile d of 6x6 inputs and a kernel g, each channel by itself
+//
+// By the interpolation points 0, a, -a, b, -b, infinity; a and b are here so that the rounding errors are smaller than
+// those of the usual 1 and 2. With s = a^2 + b^2 and q = a^2 b^2:
+//   B^T: rows [q, 0, -s, 0, 1, 0], [0, -+a b^2, -b^2, +-a, 1, 0], [0, -+b a^2, -a^2, +-b, 1, 0], [0, q, 0, -s, 0, 1]
+//   G:   rows [1, 0, 0] / q, [1, +-a, a^2] / (2 a^2 (a^2 - b^2)), [1, +-b, b^2] / (2 b^2 (b^2 - a^2)), [0, 0, 1]
+//   A^T: row i is [0^i, a^i, (-a)^i, b^i, (-b)^i, 0], and 1 at infinity in the last
+#ifndef MOKA_CPU_WINOGRAD_H_
+#define MOKA_CPU_WINOGRAD_H_
+
+#include <cstdint>
+
+#include "cpu/kernel.h"
+
+namespace moka::cpu {
+
+inline constexpr int kWinogradOut = 4;                             // outputs along a side of a tile
+inline constexpr int kWinogradIn = kWinogradOut + 2;               // inputs
+inline constexpr int kWinogradPoints = kWinogradIn * kWinogradIn;  // products of a tile, channel and output
+inline constexpr double kWinogradA = 0.70710678118654752440;       // sqrt(1 / 2)
+inline constexpr double kWinogradB = 2 * kWinogradA;               // so that q = 1
+
+// Up to 4x4 pixels from the sums of one tile over a panel of columns.
+struct WinogradOutput {
+  const float* sums;  // of point p at sums + p * step
+  int64_t step;
+  int64_t rows, cols;  // pixels inside the image
+  int64_t channels;
+  const float* bias;  // or null
+  float lo, hi;
+  float* dst;  // pixel (y, x) at dst + y * dst_row + x * dst_pixel
+  int64_t dst_row, dst_pixel;
+  const float* residual;  // or null; laid out by its own strides
+  int64_t residual_row, residual_pixel;
+};
+
+struct WinogradTable {
+  int lanes;
+  // From 36 pixels, `channels` floats each, to dst[p * step + c]; up to `lanes` - 1 floats beyond the channels are
+  // written there.
+  void (*input)(const float* const* pixels, int64_t channels, float* dst, int64_t step);
+  void (*output)(const WinogradOutput& args);
+};
+const WinogradTable* ChosenWinogradTable();
+
+// The kernel (cpu/conv_winograd.cc).
+Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice);
+void RunWinograd(const KernelArgs& args, int64_t begin, int64_t end, int worker);
+
+}  // namespace moka::cpu
+
+#endif  // MOKA_CPU_WINOGRAD_H_
