@@ -38,12 +38,19 @@ StepInfo InfoOf(const PreparedPlan& prepared, const PlanStep& step) {
   info.device = prepared.devices[static_cast<size_t>(step.device)]->info().name;
   info.kernel = step.step.kernel;
   info.own_kernel = step.own_kernel;
-  for (const Refusal& refusal : step.refusals) info.refusals.push_back(Reason(refusal));
+  for (const Refusal& refusal : step.refusals) {  // a kernel that is asked again for other layouts may say the same
+    std::string reason = Reason(refusal);
+    const bool said = std::find(info.refusals.begin(), info.refusals.end(), reason) != info.refusals.end();
+    if (!said) info.refusals.push_back(std::move(reason));
+  }
   if (!step.own_kernel) {
     for (const std::string& refusal : info.refusals) {
       info.why_fallback += (info.why_fallback.empty() ? "" : "; ") + refusal;
     }
-    if (info.refusals.empty()) info.why_fallback = "beside its neighbours, to save a copy between devices";
+    if (info.refusals.empty()) {
+      info.why_fallback =
+          step.device == 0 ? "no kernel has the operator" : "beside its neighbours, to save a copy between devices";
+    }
   }
   if (!step.dst_descs.empty()) info.shape = ToString(step.dst_descs[0]);
   info.flops = step.flops;

@@ -294,6 +294,7 @@ TEST(Session, StrictNamesWhatFallsBack) {
   ASSERT_TRUE(got.ok()) << got.status().message();
   EXPECT_EQ((*got)[0].as<float>()[0], -14);
   EXPECT_FALSE(Inspect(session)->steps[0].own_kernel);
+  EXPECT_EQ(Inspect(session)->steps[0].why_fallback, "no kernel has the operator");
   SessionOptions options;
   options.strict = true;
   Session strict = Open(loaded, options);
