@@ -121,6 +121,7 @@ void RunLookup(const KernelArgs& args, int64_t begin, int64_t end, int) {
   launch.runs.ForEach(begin, end, [&](const std::array<int64_t, 2>& at, int64_t n) {
     auto* dst = static_cast<uint8_t*>(args.dst[0]) + at[0];
     const auto* src = static_cast<const uint8_t*>(args.src[0]) + at[1];
+    if (dst_step == 1 && src_step == 1) return args.simd->byte_vector->lookup(table, src, dst, n);
     for (int64_t i = 0; i < n; ++i) dst[i * dst_step] = table[src[i * src_step]];
   });
 }

@@ -115,18 +115,57 @@ HWY_INLINE void ForEachTap(const Taps& taps, F&& f) {
   }
 }
 
-void FoldMax(const uint8_t* src, const Taps& taps, bool is_signed, uint8_t* dst, int64_t n) {
-  using DBytes = hn::Repartition<uint8_t, D>;
+using DBytes = hn::Repartition<uint8_t, D>;
+
+// As many rows of 16 elements are looked up as the table has. A byte less the first index of its row is less than 16;
+// of the others 0x70 more makes indices with the sign bit, which yield 0.
+HWY_INLINE hn::Vec<DBytes> LookupVector(const uint8_t* table, hn::Vec<DBytes> index) {
   const DBytes d;
-  constexpr int64_t kStep = 4 * kLanes;
-  const uint8_t sign = is_signed ? 0x80 : 0;
+  auto result = hn::Zero(d);
+  for (int row = 0; row < 16; ++row) {
+    const auto at = hn::SaturatedAdd(index, hn::Set(d, 0x70));
+    result = hn::Or(result, hn::TableLookupBytesOr0(hn::LoadDup128(d, table + 16 * row), at));
+    index = hn::Sub(index, hn::Set(d, 16));
+  }
+  return result;
+}
+
+void Lookup(const uint8_t* table, const uint8_t* src, uint8_t* dst, int64_t n) {
+  int64_t i = 0;
+  if constexpr (kLanes >= 8) {  // shorter vectors gain nothing
+    const DBytes d;
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes) hn::StoreU(LookupVector(table, hn::LoadU(d, src + i)), d, dst + i);
+#if HWY_TARGET <= HWY_AVX3
+    constexpr int64_t kWorthwhile = 24;
+    if (n - i >= kWorthwhile) {
+      const auto mask = hn::FirstN(d, static_cast<size_t>(n - i));
+      return hn::BlendedStore(LookupVector(table, hn::MaskedLoad(mask, d, src + i)), mask, d, dst + i);
+    }
+#endif
+  }
+  for (; i < n; ++i) dst[i] = table[src[i]];
+}
+
+// Elements from j on in vectors of DT, the last of which may overlap the one before. Returns where it stopped.
+template <class DT>
+HWY_INLINE int64_t FoldMaxVectors(DT d, const uint8_t* src, const Taps& taps, uint8_t sign, uint8_t* dst, int64_t j,
+                                  int64_t n) {
+  const auto step = static_cast<int64_t>(hn::Lanes(d));
+  if (n < step) return j;
   const auto flip = hn::Set(d, sign);
-  int64_t j = 0;
-  for (; j + kStep <= n; j += kStep) {
+  for (; j < n; j += step) {
+    j = j + step <= n ? j : n - step;
     auto best = hn::Zero(d);
     ForEachTap(taps, [&](int64_t at) { best = hn::Max(best, hn::Xor(flip, hn::LoadU(d, src + at + j))); });
     hn::StoreU(hn::Xor(flip, best), d, dst + j);
   }
+  return n;
+}
+
+void FoldMax(const uint8_t* src, const Taps& taps, bool is_signed, uint8_t* dst, int64_t n) {
+  const uint8_t sign = is_signed ? 0x80 : 0;
+  int64_t j = FoldMaxVectors(hn::Repartition<uint8_t, D>(), src, taps, sign, dst, 0, n);
+  j = FoldMaxVectors(hn::Full128<uint8_t>(), src, taps, sign, dst, j, n);
   for (; j < n; ++j) {
     uint8_t best = 0;
     ForEachTap(taps, [&](int64_t at) {
@@ -255,9 +294,9 @@ void Range(const float* src, int64_t n, float* lowest, float* highest) {
 }
 
 const ByteVectorTable* GetByteVectorTable() {
-  static constexpr ByteVectorTable kTable = {&Quantize, &Interleave,  &Dequantize,   &AddBytes,      &MulBytes,
-                                             &FoldMax,  &FoldAverage, &ColumnScales, &ColumnOffsets, &Unpack2,
-                                             &Unpack4,  &Unpack8,     &Dot,          &Range};
+  static constexpr ByteVectorTable kTable = {&Quantize, &Interleave, &Dequantize,  &AddBytes,     &MulBytes,
+                                             &Lookup,   &FoldMax,    &FoldAverage, &ColumnScales, &ColumnOffsets,
+                                             &Unpack2,  &Unpack4,    &Unpack8,     &Dot,          &Range};
   return &kTable;
 }
 

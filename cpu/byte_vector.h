@@ -32,6 +32,8 @@ struct ByteVectorTable {
   void (*dequantize)(const uint8_t* src, const ByteScale& from, float* dst, int64_t n);
   void (*add)(const ByteBinary& binary, const uint8_t* a, const uint8_t* b, uint8_t* dst, int64_t n);
   void (*mul)(const ByteBinary& binary, const uint8_t* a, const uint8_t* b, uint8_t* dst, int64_t n);
+  // dst = table[src], of 256 elements. dst may be src.
+  void (*lookup)(const uint8_t* table, const uint8_t* src, uint8_t* dst, int64_t n);
   // dst[j] = the largest of src[tap + j] over all taps.
   void (*fold_max)(const uint8_t* src, const Taps& taps, bool is_signed, uint8_t* dst, int64_t n);
   // dst[j] = saturate(round((sum of src[tap + j] over all taps + offset) * to.scale) + to.zero).

@@ -307,6 +307,10 @@ void AddElements(std::vector<OpCase>& cases) {
     }
     cases.push_back(
         MakeCase(StrCat("moka.Lookup/", NameOf(type)), {}, {Bytes({2, 5, 3, 40}, type), Constant(Bytes({256}, kI8))}));
+    for (const int64_t n : {23, 64, 88}) {
+      cases.push_back(MakeCase(StrCat("moka.Lookup/", NameOf(type), "_", n), {},
+                               {Bytes({3, n}, type), Constant(Bytes({256}, kI8))}));
+    }
     cases.push_back(MayFallBack(MakeCase(StrCat("com.microsoft.QLinearSoftmax/", NameOf(type)), {},
                                          {Bytes({4, 30}, type), Number(0.04), Number(zero, type), Number(0.004),
                                           Number(type == kU8 ? 0 : -128, type)})));
@@ -325,7 +329,7 @@ void AddPools(std::vector<OpCase>& cases) {
   rounded.Set("ceil_mode", int64_t{1});
   for (const DataType type : {kU8, kI8}) {
     const double zero = type == kU8 ? 100 : -20;
-    for (const int64_t c : {1, 16, 65, 130}) {
+    for (const int64_t c : {1, 16, 24, 65, 130}) {
       const CaseOperand x = Bytes({2, c, 8, 7}, type);
       const std::string suffix = StrCat(NameOf(type), c);
       OpCase max = MakeCase("MaxPool/" + suffix, window, {x});
