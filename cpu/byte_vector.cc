@@ -53,11 +53,14 @@ void Quantize(const float* src, const ByteScale& to, uint8_t* dst, int64_t n) {
       n, [&](auto part, int64_t i) { StoreBytes(part, Saturate(hn::Div(Load(part, src + i), scale), to), dst + i); });
 }
 
-void Interleave(const uint8_t* src, int64_t step, int64_t count, uint8_t* dst, int64_t n) {
-  const hn::Repartition<uint8_t, D> d;
+// Elements from i on in vectors of DT, the last of which may overlap the one before. Returns where it stopped.
+template <class DT>
+HWY_INLINE int64_t InterleaveVectors(DT d, const uint8_t* src, int64_t step, int64_t count, uint8_t* dst, int64_t i,
+                                     int64_t n) {
   const auto bytes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + bytes <= n; i += bytes) {
+  if (n < bytes) return i;
+  for (; i < n; i += bytes) {
+    i = i + bytes <= n ? i : n - bytes;
     const auto a = hn::LoadU(d, src + i), b = hn::LoadU(d, src + step + i);
     uint8_t* to = dst + i * count;
     if (count == 2) {
@@ -68,6 +71,12 @@ void Interleave(const uint8_t* src, int64_t step, int64_t count, uint8_t* dst, i
       hn::StoreInterleaved4(a, b, hn::LoadU(d, src + 2 * step + i), hn::LoadU(d, src + 3 * step + i), d, to);
     }
   }
+  return n;
+}
+
+void Interleave(const uint8_t* src, int64_t step, int64_t count, uint8_t* dst, int64_t n) {
+  int64_t i = InterleaveVectors(hn::Repartition<uint8_t, D>(), src, step, count, dst, 0, n);
+  i = InterleaveVectors(hn::Full128<uint8_t>(), src, step, count, dst, i, n);
   for (; i < n; ++i) {
     for (int64_t k = 0; k < count; ++k) dst[i * count + k] = src[k * step + i];
   }

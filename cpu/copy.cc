@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/byte_vector.h"
 #include "cpu/kernel.h"
 #include "cpu/nest.h"
 #include "cpu/vector.h"
@@ -118,15 +119,20 @@ void CopyRuns(const Piece& piece, const T* src, T* dst, int64_t rows, int64_t co
 }
 
 template <class T>
-void CopyTask(const Piece& piece, const VectorTable& vector, const T* src, T* dst, int64_t rows, int64_t cols) {
+void CopyTask(const Piece& piece, const Simd& simd, const T* src, T* dst, int64_t rows, int64_t cols) {
   if (piece.form == CopyForm::kRuns) return CopyRuns(piece, src, dst, rows, cols);
   if (piece.form == CopyForm::kStrided) return CopyElementwise(piece, src, dst, rows, cols);
   if constexpr (sizeof(T) == 4) {
     // Rows of the matrix that is transposed are columns of the piece.
-    vector.transpose(src, piece.col_step[kSrc], dst, piece.row_step[kDst], cols, rows);
-  } else {
-    CopyBlocked(piece, src, dst, rows, cols);
+    simd.vector->transpose(src, piece.col_step[kSrc], dst, piece.row_step[kDst], cols, rows);
+    return;
   }
+  if constexpr (sizeof(T) == 1) {
+    // Groups of channels that are shuffled.
+    const bool interleaves = cols >= 2 && cols <= 4 && piece.row_step[kDst] == cols;
+    if (interleaves) return simd.byte_vector->interleave(src, piece.col_step[kSrc], cols, dst, rows);
+  }
+  CopyBlocked(piece, src, dst, rows, cols);
 }
 
 template <class T>
@@ -143,7 +149,7 @@ void RunPiece(const KernelArgs& args, const Piece& piece, int64_t begin, int64_t
       outer.Next();
     }
     const int64_t row = part / col_parts * piece.row_part, col = part % col_parts * piece.col_part;
-    CopyTask(piece, *args.simd->vector, src + outer[kSrc] + row * piece.row_step[kSrc] + col * piece.col_step[kSrc],
+    CopyTask(piece, *args.simd, src + outer[kSrc] + row * piece.row_step[kSrc] + col * piece.col_step[kSrc],
              dst + outer[kDst] + row * piece.row_step[kDst] + col * piece.col_step[kDst],
              std::min(piece.row_part, piece.rows - row), std::min(piece.col_part, piece.cols - col));
   }
