@@ -50,26 +50,30 @@ HWY_INLINE void AnyPixel(const DepthwiseLine& line, int64_t x, int64_t c, const 
   Finish(line, x, c, acc);
 }
 
-// kPixels neighbours whose windows lie inside, for whole vectors of channels. Each input is loaded once a kernel row.
-template <int kPixels, int kWidth, int kStride>
-HWY_INLINE void InnerPixels(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight) {
+// kPixels neighbours. Each input is loaded once a kernel row; where not kInside, those outside of the image are left
+// out.
+template <int kPixels, int kWidth, int kStride, bool kInside, class Part>
+HWY_INLINE void Pixels(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight, Part part) {
   const D d;
   constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
+  const int64_t in_x = x * kStride - line.pad_w;
   V acc[kPixels];
   MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = hn::Zero(d);
-  const float* src = line.src + line.y * line.src_row + (x * kStride - line.pad_w) * line.src_pixel + c;
+  const float* src = line.src + line.y * line.src_row + in_x * line.src_pixel + c;
   const float* w = weight + line.row_begin * kWidth * kLanes;
   for (int64_t r = line.row_begin; r < line.row_end; ++r) {
     const float* p_src = src;
     V taps[kWidth];
     MOKA_UNROLL for (int k = 0; k < kWidth; ++k) taps[k] = hn::LoadU(d, w + k * kLanes);
     MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
-      const V in = hn::LoadU(d, p_src);
-      p_src += line.src_pixel;
-      MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
-        const int k = i - p * kStride;
-        if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
+      if (kInside || (in_x + i >= 0 && in_x + i < line.in_w)) {
+        const V in = Load(part, p_src);
+        MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+          const int k = i - p * kStride;
+          if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
+        }
       }
+      p_src += line.src_pixel;
     }
     w += kWidth * kLanes;
     src += line.dilation_h * line.src_row;
@@ -77,33 +81,37 @@ HWY_INLINE void InnerPixels(const DepthwiseLine& line, int64_t x, int64_t c, con
   MOKA_UNROLL for (int p = 0; p < kPixels; ++p) Finish(line, x + p, c, acc[p]);
 }
 
+// Tiles of kPixels from pixel x on, as many as fit. Returns the first pixel that is left.
 template <int kPixels, int kWidth, int kStride>
-void FixedLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
+int64_t Tiles(const DepthwiseLine& line, int64_t x, int64_t vector_begin, int64_t vector_end) {
+  constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
   const int64_t weight_step = line.kernel_h * kWidth * kLanes;
   const int64_t whole_end = std::min(vector_end, line.channels / kLanes);
-  // Pixels [inner_begin, inner_end) have windows inside.
-  const int64_t inner_begin = std::min((line.pad_w + kStride - 1) / kStride, line.out_w);
-  const int64_t room = line.in_w + line.pad_w - kWidth;
-  const int64_t inner_end = room < 0 ? inner_begin : std::clamp(room / kStride + 1, inner_begin, line.out_w);
-  const auto any = [&](int64_t begin, int64_t end, int64_t v_begin, int64_t v_end) HWY_ATTR {
-    for (int64_t x = begin; x < end; ++x) {
-      for (int64_t v = v_begin; v < v_end; ++v) AnyPixel(line, x, v * kLanes, line.weight + v * weight_step);
+  for (; x + kPixels <= line.out_w; x += kPixels) {
+    const int64_t in_x = x * kStride - line.pad_w;
+    int64_t v = vector_begin;
+    if (in_x >= 0 && in_x + kInputs <= line.in_w) {
+      for (; v < whole_end; ++v) {
+        Pixels<kPixels, kWidth, kStride, true>(line, x, v * kLanes, line.weight + v * weight_step, FullVector());
+      }
     }
-  };
-  any(0, inner_begin, vector_begin, whole_end);
-  int64_t x = inner_begin;
-  for (; x + kPixels <= inner_end; x += kPixels) {
-    for (int64_t v = vector_begin; v < whole_end; ++v) {
-      InnerPixels<kPixels, kWidth, kStride>(line, x, v * kLanes, line.weight + v * weight_step);
+    for (; v < whole_end; ++v) {
+      Pixels<kPixels, kWidth, kStride, false>(line, x, v * kLanes, line.weight + v * weight_step, FullVector());
     }
-  }
-  for (; x < inner_end; ++x) {
-    for (int64_t v = vector_begin; v < whole_end; ++v) {
-      InnerPixels<1, kWidth, kStride>(line, x, v * kLanes, line.weight + v * weight_step);
+    for (; v < vector_end; ++v) {
+      Pixels<kPixels, kWidth, kStride, false>(line, x, v * kLanes, line.weight + v * weight_step,
+                                              PartVector{line.channels - v * kLanes});
     }
   }
-  any(inner_end, line.out_w, vector_begin, whole_end);
-  any(0, line.out_w, std::max(vector_begin, whole_end), vector_end);
+  return x;
+}
+
+// 7 divides the widths of most networks' images.
+template <int kWidth, int kStride>
+void FixedLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
+  int64_t x = Tiles<7, kWidth, kStride>(line, 0, vector_begin, vector_end);
+  x = Tiles<3, kWidth, kStride>(line, x, vector_begin, vector_end);
+  Tiles<1, kWidth, kStride>(line, x, vector_begin, vector_end);
 }
 
 void AnyLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
@@ -115,13 +123,13 @@ void AnyLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end
 
 void Line(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
   if (line.dilation_w == 1 && line.kernel_w == 3 && line.stride_w == 1)
-    return FixedLine<6, 3, 1>(line, vector_begin, vector_end);
+    return FixedLine<3, 1>(line, vector_begin, vector_end);
   if (line.dilation_w == 1 && line.kernel_w == 3 && line.stride_w == 2)
-    return FixedLine<4, 3, 2>(line, vector_begin, vector_end);
+    return FixedLine<3, 2>(line, vector_begin, vector_end);
   if (line.dilation_w == 1 && line.kernel_w == 5 && line.stride_w == 1)
-    return FixedLine<6, 5, 1>(line, vector_begin, vector_end);
+    return FixedLine<5, 1>(line, vector_begin, vector_end);
   if (line.dilation_w == 1 && line.kernel_w == 5 && line.stride_w == 2)
-    return FixedLine<4, 5, 2>(line, vector_begin, vector_end);
+    return FixedLine<5, 2>(line, vector_begin, vector_end);
   AnyLine(line, vector_begin, vector_end);
 }
 
