@@ -19,6 +19,6 @@ if ! timeout 600 "$folder/venv/bin/pip" install --quiet --disable-pip-version-ch
 fi
 for activations in int8 uint8; do
   "$folder/venv/bin/python" tests/networks/quantize_networks.py "$networks" "$folder/networks/$activations" \
-    resnet18 mobilenet_v2 --activations "$activations"
+    resnet18 mobilenet_v2 squeezenet1_1 shufflenet_v2_x1_0 --activations "$activations"
 done
 touch "$folder/.complete"
