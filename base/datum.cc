@@ -13,9 +13,19 @@ Datum Datum::Sequence(DataType type, std::vector<Datum> elements) {
   return datum;
 }
 
+Datum Datum::Map(Tensor keys, Tensor values) {
+  Datum datum;
+  datum.type_ = values.type();
+  datum.map_ = std::make_shared<const std::pair<Tensor, Tensor>>(std::move(keys), std::move(values));
+  return datum;
+}
+
 std::string ToString(const Datum& datum) {
   if (datum.is_tensor()) return StrCat(NameOf(datum.type()), ToString(datum.tensor().shape()));
   if (datum.is_sequence()) return StrCat("sequence of ", datum.sequence().size(), " ", NameOf(datum.type()));
+  if (datum.is_map()) {
+    return StrCat("map of ", datum.keys().size(), " ", NameOf(datum.keys().type()), " to ", NameOf(datum.type()));
+  }
   return "nothing";
 }
 

@@ -75,7 +75,7 @@ std::string GraphPart::SignatureOf(std::span<const Datum> inputs) const {
   const auto append = [&](const void* data, size_t bytes) { signature.append(static_cast<const char*>(data), bytes); };
   for (const Datum& input : inputs) {
     signature += static_cast<char>(input.type());
-    signature += input.is_tensor() ? 't' : input.is_sequence() ? 's' : 'n';
+    signature += input.is_tensor() ? 't' : input.is_sequence() ? 's' : input.is_map() ? 'm' : 'n';
     if (!input.is_tensor()) continue;
     const Shape& shape = input.tensor().shape();
     signature += static_cast<char>(shape.size());
@@ -91,6 +91,7 @@ void GraphPart::DeclareInputs(std::span<const Datum> inputs, Graph* graph) const
     Value& value = graph->value(graph->inputs[i]);
     value.declared_kind = inputs[i].is_tensor()     ? ValueKind::kTensor
                           : inputs[i].is_sequence() ? ValueKind::kSequence
+                          : inputs[i].is_map()      ? ValueKind::kMap
                                                     : ValueKind::kOptional;
     value.declared_type = inputs[i].type();
     if (!inputs[i].is_tensor()) continue;

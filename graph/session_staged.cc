@@ -43,12 +43,16 @@ Result<std::vector<Datum>> SessionImpl::RunStaged(std::span<const Datum> inputs)
   for (size_t i = 0; i < inputs.size(); ++i) {
     const bool kind_fits = expected[i].kind == ValueKind::kTensor     ? inputs[i].is_tensor()
                            : expected[i].kind == ValueKind::kSequence ? inputs[i].is_sequence()
+                           : expected[i].kind == ValueKind::kMap      ? inputs[i].is_map()
                                                                       : true;
     const bool type_fits = inputs[i].type() == DataType::kNone || expected[i].type == DataType::kNone ||
                            inputs[i].type() == expected[i].type;
     if (kind_fits && type_fits) continue;
     return InvalidArgument("input '", expected[i].name, "': got ", ToString(inputs[i]), ", expected ",
-                           expected[i].kind == ValueKind::kSequence ? "a sequence of " : "", NameOf(expected[i].type));
+                           expected[i].kind == ValueKind::kSequence ? "a sequence of "
+                           : expected[i].kind == ValueKind::kMap    ? "a map to "
+                                                                    : "",
+                           NameOf(expected[i].type));
   }
   staged_transfers_ = {};
   return runner_->Run(inputs);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <vector>
 
 namespace moka::tools {
 namespace {
@@ -52,6 +54,38 @@ std::string ByteDifference(const Tensor& got, const Tensor& want) {
   return "";
 }
 
+// The positions of a map's keys in their order.
+std::vector<int64_t> OrderOf(const Tensor& keys) {
+  std::vector<int64_t> order(static_cast<size_t>(keys.size()));
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    if (keys.type() == DataType::kString) return keys.as<std::string>()[a] < keys.as<std::string>()[b];
+    return keys.as<int64_t>()[a] < keys.as<int64_t>()[b];
+  });
+  return order;
+}
+
+Tensor InOrder(const Tensor& list, const std::vector<int64_t>& order) {
+  Tensor sorted = *Tensor::Create(list.type(), {static_cast<int64_t>(order.size())});
+  const size_t size = SizeOf(list.type());
+  for (size_t i = 0; i < order.size(); i++) {
+    const auto from = static_cast<size_t>(order[i]);
+    if (list.type() == DataType::kString)
+      sorted.as<std::string>()[i] = list.as<std::string>()[from];
+    else
+      std::memcpy(sorted.as<char>() + i * size, list.as<char>() + from * size, size);
+  }
+  return sorted;
+}
+
+// Equal keys stand for equal values, in whatever order they are.
+std::string MapDifference(const Datum& got, const Datum& want, const Tolerance& tolerance) {
+  const std::vector<int64_t> a = OrderOf(got.keys()), b = OrderOf(want.keys());
+  const std::string keys = Difference(InOrder(got.keys(), a), InOrder(want.keys(), b), tolerance);
+  if (!keys.empty()) return "keys: " + keys;
+  return Difference(InOrder(got.values(), a), InOrder(want.values(), b), tolerance);
+}
+
 }  // namespace
 
 std::string Difference(const Tensor& got, const Tensor& want, const Tolerance& tolerance) {
@@ -66,6 +100,7 @@ std::string Difference(const Tensor& got, const Tensor& want, const Tolerance& t
 std::string Difference(const Datum& got, const Datum& want, const Tolerance& tolerance) {
   if (got.is_tensor() && want.is_tensor()) return Difference(got.tensor(), want.tensor(), tolerance);
   if (got.is_none() && want.is_none()) return "";
+  if (got.is_map() && want.is_map()) return MapDifference(got, want, tolerance);
   if (!got.is_sequence() || !want.is_sequence() || got.sequence().size() != want.sequence().size())
     return fmt::format("{}, expected {}", ToString(got), ToString(want));
   for (size_t i = 0; i < want.sequence().size(); i++) {

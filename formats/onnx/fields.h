@@ -88,6 +88,10 @@ struct ValueInfoFields {
 struct TypeFields {
   enum : uint32_t { kTensor = 1, kSequence = 4, kMap = 5, kOpaque = 7, kSparseTensor = 8, kOptional = 9 };
 };
+// Map of TypeProto.
+struct MapTypeFields {
+  enum : uint32_t { kKeyType = 1, kValueType = 2 };
+};
 // Sequence and Optional of TypeProto.
 struct ContainerFields {
   enum : uint32_t { kElementType = 1 };
@@ -95,6 +99,9 @@ struct ContainerFields {
 // SequenceProto and OptionalProto, whose values are their elements or their one value.
 struct DatumFields {
   enum : uint32_t { kName = 1, kTensor = 3, kSparseTensor = 4, kSequence = 5, kMap = 6, kOptional = 7 };
+};
+struct MapFields {
+  enum : uint32_t { kName = 1, kKeyType = 2, kKeys = 3, kStringKeys = 4, kValues = 5 };
 };
 struct TensorTypeFields {
   enum : uint32_t { kElementType = 1, kShape = 2 };

@@ -61,10 +61,6 @@ void ReadType(std::string_view bytes, int depth, DeclaredValue* value);
 
 // A sequence or an optional: of dims inside nothing is declared. The outermost kind counts.
 void ReadContainer(std::string_view bytes, ValueKind kind, int depth, DeclaredValue* value) {
-  if (depth >= kMaxTypeDepth) {
-    value->refusal = StrCat("a type nested more than ", kMaxTypeDepth, " deep");
-    return;
-  }
   for (Fields fields(bytes); fields.Next();) {
     if (fields.field() == ContainerFields::kElementType) {
       ReadType(fields.Bytes(), depth + 1, value);
@@ -77,7 +73,31 @@ void ReadContainer(std::string_view bytes, ValueKind kind, int depth, DeclaredVa
   value->dims.clear();
 }
 
+// Of the values, only the element type is kept.
+void ReadMap(std::string_view bytes, int depth, DeclaredValue* value) {
+  DeclaredValue values;
+  for (Fields fields(bytes); fields.Next();) {
+    if (fields.field() == MapTypeFields::kKeyType) {
+      const int64_t key = fields.Int();
+      const DataType type = FromOnnx(key);
+      if (type != DataType::kI64 && type != DataType::kString) value->refusal = "a map from " + OnnxTypeName(key);
+    } else if (fields.field() == MapTypeFields::kValueType) {
+      ReadType(fields.Bytes(), depth + 1, &values);
+    } else {
+      fields.Skip();
+    }
+  }
+  if (values.kind != ValueKind::kTensor) value->refusal = "a map to other things than tensors";
+  if (!values.refusal.empty()) value->refusal = "a map to values that are " + values.refusal;
+  value->kind = ValueKind::kMap;
+  value->type = values.type;
+}
+
 void ReadType(std::string_view bytes, int depth, DeclaredValue* value) {
+  if (depth > kMaxTypeDepth) {
+    value->refusal = StrCat("a type nested more than ", kMaxTypeDepth, " deep");
+    return;
+  }
   for (Fields fields(bytes); fields.Next();) {
     switch (fields.field()) {
       case TypeFields::kTensor:
@@ -87,8 +107,7 @@ void ReadType(std::string_view bytes, int depth, DeclaredValue* value) {
         ReadContainer(fields.Bytes(), ValueKind::kSequence, depth, value);
         break;
       case TypeFields::kMap:
-        value->refusal = "a map";
-        fields.Skip();
+        ReadMap(fields.Bytes(), depth, value);
         break;
       case TypeFields::kOpaque:
         value->refusal = "an opaque type";

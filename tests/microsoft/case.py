@@ -7,7 +7,8 @@ import numpy as np
 
 @dataclasses.dataclass
 class Operand:
-    """Uniform numbers in [low, high), or `values` as they are. A constant is an initializer of the model."""
+    """Uniform numbers in [low, high), or `values` as they are; a dictionary is a map. A constant is an initializer of the
+    model."""
     shape: tuple = ()
     low: float = -1
     high: float = 1
@@ -16,6 +17,8 @@ class Operand:
     constant: bool = False
 
     def make(self, random):
+        if isinstance(self.values, dict):
+            return self.values
         if self.values is not None:
             return np.array(self.values, dtype=self.dtype)
         if np.issubdtype(self.dtype, np.floating):

@@ -36,6 +36,13 @@ def trees(prefix, targets, seed, count=4, only=None, positive=False):
 
 
 CASES = [
+    ml("zip_map_ints", "ZipMap", [fed(3, 4)], {"classlabels_int64s": [7, -1, 0, 5]}),
+    ml("zip_map_strings", "ZipMap", [fed(2, 3)], {"classlabels_strings": STRINGS}),
+    ml("zip_map_of_a_list", "ZipMap", [fed(3)], {"classlabels_strings": STRINGS}),
+    ml("dict_vectorizer_strings", "DictVectorizer", [given({"c": 2.5, "a": -1.0})], {"string_vocabulary": STRINGS}),
+    ml("dict_vectorizer_ints", "DictVectorizer", [given({4: 2.5, 9: -1.0})], {"int64_vocabulary": [1, 9, 4, 7]}),
+    ml("cast_map_dense", "CastMap", [given({4: 2.5, 1: -1.0, 2: 7.0})], {"cast_to": "TO_FLOAT"}),
+    ml("cast_map_sparse", "CastMap", [given({4: 2.5, 1: -1.0})], {"cast_to": "TO_INT64", "map_form": "SPARSE", "max_map": 6}),
     *[ml(f"tree_regressor_{f.lower()}", "TreeEnsembleRegressor", [fed(9, 3)],
          {**trees("target", 2, 1), "n_targets": 2, "aggregate_function": f, "base_values": [0.25, -0.5]})
       for f in ["SUM", "AVERAGE", "MIN", "MAX"]],

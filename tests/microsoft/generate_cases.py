@@ -27,6 +27,46 @@ def run(model, feeds):
     return session.run(None, feeds)
 
 
+def element_type(array):
+    return TensorProto.STRING if array.dtype == object else helper.np_dtype_to_tensor_dtype(array.dtype)
+
+
+def map_type(value):
+    """Of a dictionary from integers or strings to floats, as onnxruntime takes and gives them."""
+    keys = TensorProto.STRING if isinstance(next(iter(value)), str) else TensorProto.INT64
+    return helper.make_map_type_proto(keys, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+
+
+def value_info(name, value):
+    if isinstance(value, dict):
+        return helper.make_value_info(name, map_type(value))
+    if isinstance(value, list):
+        return helper.make_value_info(name, helper.make_sequence_type_proto(map_type(value[0])))
+    return helper.make_tensor_value_info(name, element_type(value), value.shape)
+
+
+def map_proto(name, value):
+    """numpy_helper.from_dict takes keys that are texts for names of types."""
+    proto = onnx.MapProto(name=name, values=numpy_helper.from_list([np.float32(x) for x in value.values()]))
+    if map_type(value).map_type.key_type == TensorProto.STRING:
+        proto.key_type = TensorProto.STRING
+        proto.string_keys.extend(key.encode() for key in value)
+    else:
+        proto.key_type = TensorProto.INT64
+        proto.keys.extend(value)
+    return proto
+
+
+def serialize(name, value):
+    if isinstance(value, dict):
+        return map_proto(name, value).SerializeToString()
+    if isinstance(value, list):
+        maps = [map_proto("", mapping) for mapping in value]
+        proto = onnx.SequenceProto(name=name, elem_type=onnx.SequenceProto.MAP, map_values=maps)
+        return proto.SerializeToString()
+    return numpy_helper.from_array(value, name).SerializeToString()
+
+
 def build(case):
     """The model without types of its outputs, and what is fed."""
     random = np.random.default_rng(zlib.crc32(case.name.encode()))
@@ -39,12 +79,11 @@ def build(case):
         if operand.constant:
             constants.append(numpy_helper.from_array(value, names[-1]))
         else:
-            kind = helper.np_dtype_to_tensor_dtype(value.dtype) if value.dtype != object else TensorProto.STRING
-            inputs.append(helper.make_tensor_value_info(names[-1], kind, value.shape))
+            inputs.append(value_info(names[-1], value))
             feeds[names[-1]] = value
     outputs = ["" if i in case.skipped_outputs else f"y{i}" for i in range(case.outputs)]
     node = helper.make_node(case.op, names, outputs, domain=case.domain, **case.attrs)
-    results = [helper.make_empty_tensor_value_info(name) for name in outputs if name]
+    results = [onnx.ValueInfoProto(name=name) for name in outputs if name]
     graph = helper.make_graph([node], case.name, inputs, results, constants)
     opsets = [helper.make_opsetid("", case.opset)]
     if case.domain:
@@ -63,17 +102,16 @@ def write(folder, case):
     model, feeds = build(case)
     results = run(*(spelled_out(case, feeds) if case.oracle else (model, feeds)))
     for output, value in zip(model.graph.output, results):
-        kind = TensorProto.STRING if value.dtype == object else helper.np_dtype_to_tensor_dtype(value.dtype)
-        output.CopyFrom(helper.make_tensor_value_info(output.name, kind, value.shape))
+        output.CopyFrom(value_info(output.name, value))
     data = folder / "node" / f"test_{case.name}" / "test_data_set_0"
     data.mkdir(parents=True, exist_ok=True)
     (data.parent / "model.onnx").write_bytes(model.SerializeToString())
     for i, value in enumerate(feeds.values()):
         name = model.graph.input[i].name
-        (data / f"input_{i}.pb").write_bytes(numpy_helper.from_array(value, name).SerializeToString())
+        (data / f"input_{i}.pb").write_bytes(serialize(name, value))
     for i, value in enumerate(results):
         name = model.graph.output[i].name
-        (data / f"output_{i}.pb").write_bytes(numpy_helper.from_array(value, name).SerializeToString())
+        (data / f"output_{i}.pb").write_bytes(serialize(name, value))
 
 
 def main():

@@ -37,11 +37,12 @@ inline std::vector<std::string> TextsIn(const Tensor& tensor) {
   return {tensor.as<std::string>(), tensor.as<std::string>() + tensor.size()};
 }
 
-// A Datum that is nothing stands for an absent operand.
+// `name`: "NonZero", "ai.onnx.ml.ZipMap". A Datum that is nothing stands for an absent operand.
 inline Result<std::vector<Datum>> RunHostOp(const std::string& name, const std::vector<Datum>& src,
                                             Attributes attrs = {}, size_t results = 1) {
   HostCall call;
-  call.op = FindOp("", name);
+  const size_t dot = name.rfind('.');
+  call.op = dot == std::string::npos ? FindOp("", name) : FindOp(name.substr(0, dot), name.substr(dot + 1));
   if (call.op == nullptr || call.op->execute == nullptr) return NotFound("operator ", name);
   std::vector<const Datum*> pointers;
   for (const Datum& datum : src) pointers.push_back(datum.is_none() ? nullptr : &datum);
