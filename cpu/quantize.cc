@@ -3,6 +3,7 @@
 
 #include "cpu/byte_runs.h"
 #include "cpu/byte_vector.h"
+#include "cpu/dequantize_rows.h"
 #include "cpu/kernel.h"
 #include "ops/dynamic_quantize_linear.h"
 #include "ops/quantize_linear.h"
@@ -161,8 +162,10 @@ std::span<const KernelRow> QuantizeRows() {
   static constexpr KernelRow kRows[] = {
       {"QuantizeLinear", "quantize", &ChooseQuantize, &RunQuantize},
       {"DequantizeLinear", "dequantize", &ChooseDequantize, &RunDequantize},
+      {"DequantizeLinear", "dequantize_rows", &ChooseDequantizeRows, &RunDequantizeRows},
       {"com.microsoft.QuantizeLinear", "quantize", &ChooseQuantize, &RunQuantize},
       {"com.microsoft.DequantizeLinear", "dequantize", &ChooseDequantize, &RunDequantize},
+      {"com.microsoft.DequantizeLinear", "dequantize_rows", &ChooseDequantizeRows, &RunDequantizeRows},
       {"DynamicQuantizeLinear", "dynamic_quantize", &ChooseDynamic, &RunDynamic},
   };
   return kRows;

@@ -283,6 +283,22 @@ void AddLinear(std::vector<OpCase>& cases) {
   cases.back().num_dst = 3;
 }
 
+// Scales that change along a row, and types that no other kernel has.
+void AddDequantizedRows(std::vector<OpCase>& cases) {
+  for (const DataType type : {kU8, kI8, DataType::kI16, DataType::kU16, DataType::kI32, DataType::kI4, DataType::kU4}) {
+    const auto add = [&](const char* name, Attributes attrs, Shape x, Shape scale) {
+      std::vector<CaseOperand> src = {Fed(std::move(x), type), Positive(scale)};
+      if (type != DataType::kI32) src.push_back(Fed(std::move(scale), type));
+      cases.push_back(MakeCase(StrCat("DequantizeLinear/", name, "_", NameOf(type)), std::move(attrs), std::move(src)));
+    };
+    add("columns", Attrs({{"axis", Int(1)}}), {5, 300}, {300});
+    add("rows", Attrs({{"axis", Int(0)}}), {5, 33}, {5});
+    add("whole", {}, {3, 17}, {});
+    add("blocks", Attrs({{"axis", Int(-1)}, {"block_size", Int(32)}}), {3, 300}, {3, 10});
+    add("blocks_of_rows", Attrs({{"axis", Int(0)}, {"block_size", Int(4)}}), {10, 21}, {3, 21});
+  }
+}
+
 void AddElements(std::vector<OpCase>& cases) {
   const std::pair<Shape, Shape> shapes[] = {
       {{2, 5, 3, 4}, {2, 5, 3, 4}}, {{2, 21, 3, 4}, {2, 21, 1, 1}}, {{130}, {1}}, {{3, 1}, {1, 66}}, {{}, {2, 17, 5}}};
@@ -375,6 +391,7 @@ std::vector<OpCase> QuantCases() {
   AddConvInteger(cases);
   AddProducts(cases);
   AddLinear(cases);
+  AddDequantizedRows(cases);
   AddElements(cases);
   AddPools(cases);
   AddBits(cases);

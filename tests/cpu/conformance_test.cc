@@ -49,6 +49,7 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
                              "byte_pool",
                              "quantize",
                              "dequantize",
+                             "dequantize_rows",
                              "dynamic_quantize",
                              "matmul_nbits",
                              "attention",
