@@ -60,7 +60,7 @@ Status ColumnOf(const OpCall& call, int src, DataType type, ColumnSource* result
   return Status();
 }
 
-// Given scales of sums less than 1.
+// Given scales of sums between -1 and 1.
 bool Saturates(const ByteProduct& product, const ByteFinish& finish) {
   if (product.residual < 0) return product.hi == QuantRangeOf(product.y_signed != 0 ? DataType::kI8 : DataType::kU8).hi;
   const float most = 1 << 16;  // times a byte, and that twice
@@ -262,7 +262,7 @@ void FillFinishArrays(const ByteProduct& product, const KernelArgs& args, int64_
     b_zero[i] = zero;
     const float b_scale = ReadParameter(args, product.b_scale.src, n * product.b_scale.step, 1.0f);
     scale[i] = ProductScale(product.alpha, a_scale, b_scale, y_scale);
-    less = less && scale[i] < 1;
+    less = less && std::abs(scale[i]) < 1;
   }
   finish->saturates = less && Saturates(product, *finish) ? 1 : 0;
   if (float_bias && product.bias.src >= 0) finish->bias = bias;

@@ -203,7 +203,7 @@ bool ColumnScales(const float* src, float a, float y, float* dst, int64_t n) {
   // Behind the last one zeros are loaded, so a part compares as a whole does.
   ForEachVector(n, [&](auto part, int64_t i) {
     const V scale = hn::Div(hn::Mul(factor, Load(part, src + i)), divisor);
-    less = less && hn::AllTrue(d, hn::Lt(scale, one));
+    less = less && hn::AllTrue(d, hn::Lt(hn::Abs(scale), one));
     Store(part, scale, dst + i);
   });
   return less;

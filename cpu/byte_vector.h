@@ -39,7 +39,7 @@ struct ByteVectorTable {
   // dst[j] = saturate(round((sum of src[tap + j] over all taps + offset) * to.scale) + to.zero).
   void (*fold_average)(const uint8_t* src, const Taps& taps, bool is_signed, int32_t offset, const ByteScale& to,
                        uint8_t* dst, int64_t n);
-  // dst = a * src / y, in this order; whether all of them are less than 1.
+  // dst = a * src / y, in this order; whether all of them lie between -1 and 1.
   bool (*column_scales)(const float* src, float a, float y, float* dst, int64_t n);
   // dst = bias - a_zero * sums, modulo 2^32; no bias is null.
   void (*column_offsets)(const int32_t* sums, const int32_t* bias, int32_t a_zero, int32_t* dst, int64_t n);

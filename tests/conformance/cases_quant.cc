@@ -138,6 +138,18 @@ void AddZeros(std::vector<OpCase>& cases) {
       CaseOf({"zeros_per_channel", {1, 9, 4, 5}, {21, 9, 1, 1}, {}, kU8, kU8, kI8, 77, -9, Ramp(21, 100, 9)}));
   cases.push_back(
       CaseOf({"saturates", {1, 9, 4, 5}, {21, 9, 1, 1}, {}, kU8, kI8, kI8, 0, 0, {0}, true, true, false, 0.01}));
+  for (const double scale : {1e-9, -1e-9}) {  // products that leave i32
+    for (const int64_t m : {21, 32, 64}) {
+      const std::string suffix = StrCat(scale < 0 ? "_negative_" : "_", m);
+      QuantConv conv = {"overflows" + suffix, {1, 9, 4, 5}, {m, 9, 1, 1}, {}, kU8, kI8, kI8, 0, 0};
+      conv.y_scale = scale;
+      cases.push_back(CaseOf(conv));
+      conv = {"overflows_depthwise" + suffix, {1, m, 4, 5}, {m, 1, 3, 3}, kPad1, kI8, kI8, kU8, 0, 7};
+      conv.attrs.Set("group", m);
+      conv.y_scale = scale;
+      cases.push_back(CaseOf(conv));
+    }
+  }
   cases.push_back(CaseOf({"fed", {1, 9, 6, 5}, {37, 9, 3, 3}, kPad1, kU8, kI8, kU8, 77, 9, {0}, true, true, true}));
   cases.push_back(CaseOf({"fed_groups",
                           {1, 8, 6, 5},
