@@ -51,7 +51,7 @@ float SumSquaresAbout(const float* src, float center, int64_t n) {
 
 float SumExp(const float* src, float largest, int64_t n) {
   const V less = hn::Set(D(), largest);
-  return SumOf(src, n, [less](V sum, V x) HWY_ATTR { return hn::Add(sum, VectorExpFlushed(hn::Sub(x, less))); });
+  return SumOf(src, n, [less](V sum, V x) HWY_ATTR { return hn::Add(sum, VectorExp(hn::Sub(x, less))); });
 }
 
 // dst[j] = sum over all taps of f(src[tap + j], columns[j]).
@@ -83,7 +83,7 @@ void SumSquaresAboutColumns(const float* src, const Taps& taps, const float* cen
 
 void SumExpColumns(const float* src, const Taps& taps, const float* largest, float* dst, int64_t cols) {
   SumColumnsOf(src, taps, largest, dst, cols,
-               [](V sum, V x, V less) HWY_ATTR { return hn::Add(sum, VectorExpFlushed(hn::Sub(x, less))); });
+               [](V sum, V x, V less) HWY_ATTR { return hn::Add(sum, VectorExp(hn::Sub(x, less))); });
 }
 
 void ScaleShift(const float* src, float center, float factor, const float* scale, const float* bias, float* dst,

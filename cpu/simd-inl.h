@@ -79,6 +79,15 @@ HWY_INLINE AnyV MinNan(AnyV a, AnyV b) {
 #endif
 }
 
+// max(x, lo) for a bound that is no NaN; NaN in x stays.
+HWY_INLINE V AtLeastNan(V x, V lo) {
+#if HWY_ARCH_ARM_A64
+  return MaxNan(lo, x);
+#else
+  return hn::Max(lo, x);
+#endif
+}
+
 // min(max(x, lo), hi) for bounds that are no NaN; NaN in x stays.
 HWY_INLINE V ClipNan(V x, V lo, V hi) {
 #if HWY_ARCH_ARM_A64

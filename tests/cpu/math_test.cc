@@ -56,6 +56,7 @@ struct Function {
   MicroOp op;
   double (*f)(double);
   double max_ulp;
+  bool flushes = false;  // denormal results become 0
 };
 
 double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
@@ -64,7 +65,7 @@ double Softplus(double x) { return MicroSoftplus(x); }
 TEST_P(VectorMath, StaysWithinItsUlps) {
   const Function functions[] = {
       {"exp", MicroOp::kExp, &std::exp, 1.5},     {"tanh", MicroOp::kTanh, &std::tanh, 6},
-      {"erf", MicroOp::kErf, &std::erf, 7},       {"sigmoid", MicroOp::kSigmoid, &Sigmoid, 3},
+      {"erf", MicroOp::kErf, &std::erf, 7},       {"sigmoid", MicroOp::kSigmoid, &Sigmoid, 3, true},
       {"sqrt", MicroOp::kSqrt, &std::sqrt, 0.5},  {"log", MicroOp::kLog, &std::log, 4},
       {"sin", MicroOp::kSin, &std::sin, 4},       {"cos", MicroOp::kCos, &std::cos, 4},
       {"tan", MicroOp::kTan, &std::tan, 8},       {"asin", MicroOp::kAsin, &std::asin, 3},
@@ -88,6 +89,7 @@ TEST_P(VectorMath, StaysWithinItsUlps) {
         ASSERT_GT(want > 0 ? y[i] : -y[i], 3.4e38f) << function.name << "(" << x[i] << ")";
         continue;
       }
+      if (function.flushes && std::abs(want) < FLT_MIN && y[i] == 0) continue;
       const double error = std::abs(static_cast<double>(y[i]) - want) / Ulp(want);
       if (!(error <= worst)) {
         worst = error;
