@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
+#include <string>
 
 #include "base/narrow_float.h"
 #include "base/platform.h"
@@ -37,8 +39,11 @@ Result<Tensor> Tensor::Create(DataType type, Shape shape) {
   tensor.shape_ = std::move(shape);
   tensor.size_ = size.elements;
   if (type == DataType::kString) {
-    auto strings = std::make_shared<std::vector<std::string>>(static_cast<size_t>(size.elements));
-    tensor.data_ = std::shared_ptr<void>(strings, strings->data());
+    const auto count = static_cast<size_t>(size.elements);
+    const bool fits = static_cast<uint64_t>(size.elements) <= std::numeric_limits<size_t>::max() / sizeof(std::string);
+    auto* strings = fits ? new (std::nothrow) std::string[count] : nullptr;
+    if (strings == nullptr) return OutOfMemory("no memory for ", size.elements, " strings");
+    tensor.data_ = std::shared_ptr<void>(strings, [strings](void*) { delete[] strings; });
     return tensor;
   }
   // An empty tensor has an address too. Where size_t has 32 bits, a size that does not fit it is memory that is short.

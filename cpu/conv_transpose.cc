@@ -59,6 +59,8 @@ int64_t TapCount(int64_t kernel, int64_t step, int64_t first) {
   return first < kernel ? CeilDiv(kernel - first, step) : 0;
 }
 
+constexpr int64_t kMaxStride = 32;
+
 Phase PhaseOf(const ConvTransposeLaunch& launch, size_t i, int64_t o) {
   const int64_t stride = launch.stride[i], at = o + launch.pad[i];
   Phase phase;
@@ -224,6 +226,9 @@ Status ChooseConvTranspose(const Kernel& kernel, const OpCall& call, Choice* cho
   if (launch.MaxK() / std::max<int64_t>(launch.channels, 1) > kMaxSegments || launch.channels == 0) {
     return Unsupported("a phase of ", launch.MaxK(), " products");
   }
+  // Phases are counted one by one.
+  if (*std::max_element(launch.tap_step, launch.tap_step + 3) > kMaxStride)
+    return Unsupported("a stride beyond ", kMaxStride);
   launch.bias = call.has_src(2) ? 2 : -1;
   launch.packed = call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
   launch.in_place = ReadsInside(launch) ? 1 : 0;

@@ -103,13 +103,24 @@ class CpuDevice final : public Device {
   const DeviceInfo& info() const override { return info_; }
   const Limits& limits() const override { return limits_; }
 
+  // Without elements, but with a dimension that kernels would count units along.
+  static bool IsVastAndEmpty(const OpCall& call) {
+    constexpr int64_t kVast = 1 << 20;
+    const auto is_vast = [](const TensorDesc& desc) {
+      return std::any_of(desc.dims.begin(), desc.dims.begin() + desc.rank, [](int64_t dim) { return dim > kVast; });
+    };
+    return std::all_of(call.dst.begin(), call.dst.end(), [](const TensorDesc& d) { return d.NumElements() == 0; }) &&
+           (std::any_of(call.dst.begin(), call.dst.end(), is_vast) ||
+            std::any_of(call.src.begin(), call.src.end(), is_vast));
+  }
+
   Offer Choose(const OpCall& call, const ChoosePolicy& policy) const override {
     Offer offer;
     const OpEntry* entry = FindEntry(call.op);
     if (entry == nullptr) return offer;
     for (const Kernel& kernel : entry->kernels) {
       Choice choice;
-      Status status = ChooseKernel(kernel, call, &choice);
+      Status status = IsVastAndEmpty(call) ? Unsupported("nothing to compute") : ChooseKernel(kernel, call, &choice);
       if (status.ok() && policy.compact && choice.spacious)
         status = Unsupported("its packs are large, memory is short");
       if (status.ok()) {

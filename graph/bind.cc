@@ -97,6 +97,20 @@ Status CheckStrict(const BindRequest& request, const Plan& plan) {
   return nodes.empty() ? Status() : FallbackList(request, "without a kernel of", nodes);
 }
 
+// Before kernels are chosen: they may look at every element of a result.
+Status CheckSizes(const Graph& graph, const BoundShapes& shapes, int64_t limit) {
+  for (const Node& node : graph.nodes) {
+    for (const ValueId id : node.dst) {
+      if (id == kNoValue) continue;
+      const TensorDesc& desc = shapes.descs[static_cast<size_t>(id)];
+      if (desc.ExtentBytes() <= static_cast<uint64_t>(limit)) continue;
+      return OutOfMemory(Describe(graph, node), ": ", NameOf(desc.type), ToString(desc.shape()),
+                         " is larger than the limit of ", limit, " bytes");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Plan> Bind(const BindRequest& request) {
@@ -106,6 +120,7 @@ Result<Plan> Bind(const BindRequest& request) {
     return Internal("no device works in host memory");
   }
   MOKA_ASSIGN_OR_RETURN(const BoundShapes shapes, BindShapes(graph, request.inputs));
+  MOKA_RETURN_IF_ERROR(CheckSizes(graph, shapes, request.max_tensor_bytes));
   std::vector<int> node_device(graph.nodes.size(), 0);
   std::vector<std::vector<Refusal>> why_not(graph.nodes.size());
   for (;;) {

@@ -3,6 +3,8 @@
 #ifndef MOKA_GRAPH_BIND_H_
 #define MOKA_GRAPH_BIND_H_
 
+#include <cstdint>
+#include <limits>
 #include <span>
 
 #include "graph/plan.h"
@@ -16,6 +18,7 @@ struct BindRequest {
   std::span<const int> workers;      // of each device's queue
   bool compact = false;              // ChoosePolicy::compact
   bool strict = false;               // kUnsupported, with the whole list, where a node would fall back
+  int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();  // of a node's result
 };
 
 Result<Plan> Bind(const BindRequest& request);

@@ -127,7 +127,8 @@ Result<std::unique_ptr<GraphPart::Variant>> GraphPart::MakeVariant(std::span<con
   variant->signature = SignatureOf(inputs);
   Graph inferred_graph = graph;
   MOKA_ASSIGN_OR_RETURN(const InferResult inferred, InferShapes(inferred_graph));
-  if (!cuts_.empty() || NeedsStages(inferred_graph, inferred)) {
+  const bool only_tensors = std::all_of(inputs.begin(), inputs.end(), [](const Datum& d) { return d.is_tensor(); });
+  if (!cuts_.empty() || !only_tensors || NeedsStages(inferred_graph, inferred)) {
     MOKA_ASSIGN_OR_RETURN(variant->runner, GraphRunner::Create(std::move(graph), context_, cuts_));
   } else {
     MOKA_ASSIGN_OR_RETURN(auto model,

@@ -143,6 +143,7 @@ Status GraphRunner::RunHostNode(size_t s) {
   call.src = src;
   call.dst = dst;
   call.max_trips = context_.options.max_loop_trips;
+  call.max_tensor_bytes = context_.options.max_tensor_bytes;
   call.subgraph = [&](std::string_view name) -> SubgraphRunner* {
     auto body = step.bodies.find(name);
     if (body == step.bodies.end()) {

@@ -18,6 +18,7 @@ std::string KeyOf(const PlanRequest& request) {
   append(request.strict);
   append(request.compact);
   append(request.verify);
+  append(request.max_tensor_bytes);
   for (const Shape& shape : request.inputs) {
     append(shape.size());
     for (int64_t dim : shape) append(dim);
@@ -107,6 +108,7 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   bind.workers = request.workers;
   bind.strict = request.strict;
   bind.compact = request.compact;
+  bind.max_tensor_bytes = request.max_tensor_bytes;
   MOKA_ASSIGN_OR_RETURN(prepared->plan, Bind(bind));
   if (request.verify) {
     std::vector<Limits> limits;

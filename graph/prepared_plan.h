@@ -2,6 +2,7 @@
 #ifndef MOKA_GRAPH_PREPARED_PLAN_H_
 #define MOKA_GRAPH_PREPARED_PLAN_H_
 
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,7 @@ struct PlanRequest {
   bool verify = true;
   uint64_t memory_limit = 0;
   bool compact = false;  // ChoosePolicy::compact
+  int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();
 };
 
 struct PreparedPlan {

@@ -31,6 +31,13 @@ const void* PointersTo(const std::string* strings, int64_t count, StringPointer*
   return pointers;
 }
 
+// Elements of a plan may share a long string; those of the caller do not.
+Status CheckCharacters(const StringPointer* pointers, int64_t count, int64_t limit) {
+  int64_t characters = 0;
+  for (int64_t i = 0; i < count; ++i) characters += static_cast<int64_t>(StringAt(pointers[i]).size());
+  return characters <= limit ? Status() : OutOfMemory("strings of ", characters, " bytes, the limit is ", limit);
+}
+
 }  // namespace
 
 SessionImpl::SessionImpl(std::shared_ptr<const ModelImpl> model, std::vector<Device*> devices,
@@ -211,6 +218,7 @@ Result<std::unique_ptr<SessionImpl::Entry>> SessionImpl::MakeEntry(std::vector<S
   request.strict = options_.strict;
   request.verify = options_.verify;
   request.memory_limit = options_.memory_limit;
+  request.max_tensor_bytes = options_.max_tensor_bytes;
   auto entry = std::make_unique<Entry>();
   MOKA_ASSIGN_OR_RETURN(entry->prepared, model_->plans().Get(request, model_->weights()));
   entry->shapes = std::move(shapes);
@@ -388,6 +396,8 @@ Status SessionImpl::Execute(std::span<const ConstTensorView> inputs, std::span<c
     if (bytes == 0 || output_data_[i] == outputs[i].data) continue;
     if (outputs[i].type == DataType::kString) {
       const auto* pointers = static_cast<const StringPointer*>(output_data_[i]);
+      MOKA_RETURN_IF_ERROR(CheckCharacters(pointers, plan.outputs[i].NumElements(), options_.max_tensor_bytes)
+                               .WithContext(StrCat("output '", output_names_[i], "'")));
       std::transform(pointers, pointers + plan.outputs[i].NumElements(), static_cast<std::string*>(outputs[i].data),
                      StringAt);
     } else {

@@ -165,7 +165,7 @@ std::vector<bool> HostNodes(const Graph& graph) {
     const bool makes_strings = std::any_of(node.dst.begin(), node.dst.end(), [&](ValueId id) {
       return id != kNoValue && graph.value(id).inferred && graph.value(id).tensor.type == DataType::kString;
     });
-    on_host[n] = node.op->infer == nullptr || (node.op->execute != nullptr && (takes_other || makes_strings));
+    on_host[n] = node.op->infer == nullptr || takes_other || (node.op->execute != nullptr && makes_strings);
   }
   return on_host;
 }

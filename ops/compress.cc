@@ -38,7 +38,7 @@ Status ExecuteCompress(HostCall& call) {
   const auto count = static_cast<int64_t>(kept.size());
   shape[axis] = count;
   MOKA_ASSIGN_OR_RETURN(Tensor y, Tensor::Create(x->type(), shape));
-  for (int64_t outer = 0; outer < along.outer; ++outer) {
+  for (int64_t outer = 0; y.size() > 0 && outer < along.outer; ++outer) {
     for (int64_t k = 0; k < count; ++k) {
       CopyDense(*x, (outer * along.size + kept[static_cast<size_t>(k)]) * along.inner, &y,
                 (outer * count + k) * along.inner, along.inner);

@@ -32,6 +32,7 @@ Status CheckChannels(InferContext& ctx, size_t weights, int64_t group) {
     return InvalidModel("src ", weights, ": ", w.dims[0].constant(),
                         " output channels do not divide into group = ", group);
   }
+  MOKA_RETURN_IF_ERROR(RequireMultiple(ctx, w.dims[0], group, StrCat("output channels in src ", weights)));
   return RequireEqual(ctx, x.dims[1], w.dims[1] * Dim(group),
                       StrCat("channels of src 0 and group * dimension 1 of src ", weights));
 }

@@ -90,6 +90,7 @@ Status InferConvTranspose(InferContext& ctx) {
     return InvalidModel("src 1: ", w.dims[0].constant(),
                         " input channels do not divide into group = ", attributes.group);
   }
+  MOKA_RETURN_IF_ERROR(RequireMultiple(ctx, w.dims[0], attributes.group, "input channels in src 1"));
   const Dim outputs = w.dims[1] * Dim(attributes.group);
   if (ctx.has_src(2)) {
     MOKA_RETURN_IF_ERROR(CheckSameType(ctx, 2, 0));

@@ -74,7 +74,7 @@ Status ExecuteCustom(HostCall& call) {
   std::vector<Tensor> results;
   std::vector<TensorView> views;
   for (const TensorInfo& output : outputs) {
-    MOKA_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Create(output.type, output.shape));
+    MOKA_ASSIGN_OR_RETURN(Tensor tensor, call.NewTensor(output.type, output.shape));
     results.push_back(std::move(tensor));
     views.push_back(results.back().view());
   }

@@ -32,6 +32,7 @@ Status CheckShapes(InferContext& ctx, const DeformConvParams& p) {
     if (dim.is_constant() && dim.constant() % groups != 0) {
       return InvalidModel(dim.constant(), " channels do not divide into ", groups, " groups");
     }
+    MOKA_RETURN_IF_ERROR(RequireMultiple(ctx, dim, groups, "channels in groups"));
   }
   const Dim points = p.Points() * p.offset_group;
   MOKA_RETURN_IF_ERROR(

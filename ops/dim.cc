@@ -225,8 +225,9 @@ struct Dim::Expr {
     int64_t common = b, remainder = 0;
     for (Term term : TermsOf(a)) {
       if (term.atoms.empty()) {
-        remainder = ((term.coefficient % b) + b) % b;
-        term.coefficient = term.coefficient / b - (term.coefficient % b < 0 ? 1 : 0);
+        remainder = term.coefficient % b;
+        term.coefficient = term.coefficient / b - (remainder < 0 ? 1 : 0);
+        if (remainder < 0) remainder += b;
         if (term.coefficient != 0) whole.push_back(term);
       } else if (term.coefficient % b == 0) {
         term.coefficient /= b;

@@ -101,15 +101,15 @@ Status ExecuteFlexAttention(HostCall& call) {
   float scale = q.desc.dims[3] == 0 ? 1.0f : static_cast<float>(1 / std::sqrt(static_cast<double>(q.desc.dims[3])));
   MOKA_RETURN_IF_ERROR(ReadFloat(*call.attrs, "scale", scale, &scale));
   const Shape shape = {q.desc.dims[0], q.desc.dims[1], q.desc.dims[2], k.desc.dims[2]};
-  MOKA_ASSIGN_OR_RETURN(Tensor scores, Tensor::Create(type, shape));
+  MOKA_ASSIGN_OR_RETURN(Tensor scores, call.NewTensor(type, shape));
   const TensorDesc desc = MakeDense(type, shape);
   SetScores(q, k, static_cast<double>(scale), desc, &scores);
   MOKA_RETURN_IF_ERROR(Modify(call, "score_mod", &scores));
-  MOKA_ASSIGN_OR_RETURN(Tensor probabilities, Tensor::Create(type, shape));
+  MOKA_ASSIGN_OR_RETURN(Tensor probabilities, call.NewTensor(type, shape));
   Softmax(desc, scores, &probabilities);
   MOKA_RETURN_IF_ERROR(Modify(call, "prob_mod", &probabilities));
   const Shape result = {shape[0], shape[1], shape[2], v.desc.dims[3]};
-  MOKA_ASSIGN_OR_RETURN(Tensor y, Tensor::Create(q.desc.type, result));
+  MOKA_ASSIGN_OR_RETURN(Tensor y, call.NewTensor(q.desc.type, result));
   const TensorDesc y_desc = MakeDense(q.desc.type, result);
   const int64_t group = shape[1] / v.desc.dims[1];
   ForEachIndex(y_desc, [&](const Index& at) {

@@ -86,6 +86,17 @@ Status RequireEqual(InferContext& context, const Dim& a, const Dim& b, std::stri
   return Status();
 }
 
+Status RequireAtMost(InferContext& context, const Dim& a, const Dim& b, std::string_view what) {
+  if (!a.is_constant() || !b.is_constant()) return RequireEqual(context, Dim::Max(a, b), b, what);
+  return a.constant() <= b.constant() ? Status() : InvalidModel(what, ": ", a.constant(), ", at most ", b.constant());
+}
+
+Status RequireMultiple(InferContext& context, const Dim& a, int64_t factor, std::string_view what) {
+  if (!a.is_constant()) return RequireEqual(context, Dim::FloorDiv(a, factor) * Dim(factor), a, what);
+  if (a.constant() % factor == 0) return Status();
+  return InvalidModel(what, ": ", a.constant(), ", expected a multiple of ", factor);
+}
+
 Status RequireBroadcastTo(InferContext& context, size_t src, std::span<const Dim> dims) {
   const std::vector<Dim>& own = context.src[src]->dims;
   if (own.size() > dims.size()) {

@@ -22,6 +22,10 @@ Result<std::vector<Dim>> BroadcastSources(InferContext& context, size_t first, s
 // message: "channels of src 1".
 Status RequireEqual(InferContext& context, const Dim& a, const Dim& b, std::string_view what);
 
+// The same of a <= b, and of a % factor == 0.
+Status RequireAtMost(InferContext& context, const Dim& a, const Dim& b, std::string_view what);
+Status RequireMultiple(InferContext& context, const Dim& a, int64_t factor, std::string_view what);
+
 // Source `src` must repeat to `dims` by numpy's rules, without enlarging them.
 Status RequireBroadcastTo(InferContext& context, size_t src, std::span<const Dim> dims);
 

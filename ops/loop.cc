@@ -91,8 +91,8 @@ Status ExecuteLoop(HostCall& call) {
       continue;
     }
     const size_t k = i - states;
-    MOKA_ASSIGN_OR_RETURN(Tensor stacked,
-                          scanned[k].empty() ? EmptyScan(body->declared_output(1 + states + k)) : Stack(scanned[k]));
+    MOKA_ASSIGN_OR_RETURN(Tensor stacked, scanned[k].empty() ? EmptyScan(body->declared_output(1 + states + k))
+                                                             : Stack(call, scanned[k]));
     call.dst[i] = Datum(std::move(stacked));
   }
   return Status();

@@ -117,7 +117,7 @@ Status ExecuteNonMaxSuppression(HostCall& call) {
   MOKA_ASSIGN_OR_RETURN(const Thresholds thresholds, ReadThresholds(call));
   Corners all, kept;
   std::vector<int64_t> order, selected;
-  for (int64_t batch = 0; batch < batches; ++batch) {
+  for (int64_t batch = 0; scores->size() > 0 && batch < batches; ++batch) {
     all.Clear();
     for (int64_t i = 0; i < count; ++i) all.AddBox(boxes->as<float>() + (batch * count + i) * 4, center);
     for (int64_t c = 0; c < classes; ++c) {

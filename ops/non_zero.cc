@@ -37,7 +37,7 @@ Status ExecuteNonZero(HostCall& call) {
   const Shape& shape = x->shape();
   const auto rank = static_cast<int64_t>(shape.size());
   // A scalar counts as a list of one.
-  MOKA_ASSIGN_OR_RETURN(Tensor y, Tensor::Create(DataType::kI64, {std::max<int64_t>(rank, 1), count}));
+  MOKA_ASSIGN_OR_RETURN(Tensor y, call.NewTensor(DataType::kI64, {std::max<int64_t>(rank, 1), count}));
   auto* dst = y.as<int64_t>();
   int64_t column = 0;
   MOKA_RETURN_IF_ERROR(ForEachNonZero(*x, [&](int64_t at) {

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/status.h"
+#include "base/tensor_size.h"
 #include "ops/custom_op.h"
 
 namespace moka {
@@ -54,6 +56,16 @@ Result<const Tensor*> HostCall::SrcTensor(size_t i) const {
   if (!has_src(i)) return InvalidArgument("src ", i, " is missing");
   if (!src[i]->is_tensor()) return InvalidArgument("src ", i, ": ", ToString(*src[i]), ", expected a tensor");
   return &src[i]->tensor();
+}
+
+Result<Tensor> HostCall::NewTensor(DataType type, Shape shape) const {
+  MOKA_ASSIGN_OR_RETURN(const TensorSize size, SizeOfTensor(type, shape));
+  const int64_t limit = max_tensor_bytes / static_cast<int64_t>(type == DataType::kString ? sizeof(std::string) : 1);
+  if ((type == DataType::kString ? size.elements : size.bytes) > limit) {
+    return OutOfMemory("a tensor ", NameOf(type), ToString(shape), " is larger than the limit of ", max_tensor_bytes,
+                       " bytes");
+  }
+  return Tensor::Create(type, std::move(shape));
 }
 
 std::span<const OpSchema* const> AllOps() { return SortedTable().ops; }

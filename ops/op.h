@@ -4,6 +4,7 @@
 #define MOKA_OPS_OP_H_
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -112,12 +113,15 @@ struct HostCall {
   std::span<const Datum* const> src;  // null: an absent optional operand
   std::span<Datum> dst;               // execute fills all of them
   int64_t max_trips = 0;              // of a loop
+  int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();
   // The graph in attribute `name`; null where the node has none.
   std::function<SubgraphRunner*(std::string_view name)> subgraph;
 
   bool has_src(size_t i) const { return i < src.size() && src[i] != nullptr && !src[i]->is_none(); }
   // Source i, which must be a tensor; the Status names it otherwise.
   Result<const Tensor*> SrcTensor(size_t i) const;
+  // A tensor of at most max_tensor_bytes.
+  Result<Tensor> NewTensor(DataType type, Shape shape) const;
 };
 
 // ---- The schema ---------------------------------------------------------------------------------------------------

@@ -74,6 +74,10 @@ Status InferPad(InferContext& ctx) {
     Dim& dim = ctx.dst[0].dims[axis];
     dim = dim + pads[i] + pads[i + static_cast<size_t>(count)];
     MOKA_RETURN_IF_ERROR(CheckPadded(x.dims[axis], dim, axis, mode));
+    if (mode != PadMode::kConstant) {
+      const std::string what = StrCat("dimension ", axis, " of an empty src 0");
+      MOKA_RETURN_IF_ERROR(RequireAtMost(ctx, Dim::Min(dim, 1), x.dims[axis], what));
+    }
   }
   return Status();
 }

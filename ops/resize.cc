@@ -199,6 +199,9 @@ Status InferResize(InferContext& ctx) {
     if (x.dims[d] == Dim(0) && dim.is_constant() && dim.constant() > 0) {
       return InvalidModel("dimension ", d, " of src 0 is empty: nothing to resize");
     }
+    if (dim == x.dims[d]) continue;
+    MOKA_RETURN_IF_ERROR(
+        RequireAtMost(ctx, Dim::Min(dim, 1), x.dims[d], StrCat("dimension ", d, " of an empty src 0")));
   }
   return Status();
 }

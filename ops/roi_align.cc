@@ -14,7 +14,8 @@
 namespace moka {
 namespace {
 
-constexpr double kMostSamples = 1 << 20;  // of one part of a region, per direction
+constexpr double kMostSamples = 1 << 10;  // of one part of a region, per direction
+constexpr int64_t kMostRatio = 64;
 constexpr int64_t kLargest = std::numeric_limits<int32_t>::max();
 
 Status InferRoiAlign(InferContext& ctx) {
@@ -103,8 +104,8 @@ Result<RoiAlignParams> RoiAlignParams::From(const Attributes& attrs) {
   if (std::min(params.height, params.width) < 1 || std::max(params.height, params.width) > kLargest) {
     return InvalidModel("attributes 'output_height', 'output_width': ", params.height, " x ", params.width);
   }
-  if (params.sampling_ratio < 0 || static_cast<double>(params.sampling_ratio) > kMostSamples) {
-    return InvalidModel("attribute 'sampling_ratio' is ", params.sampling_ratio);
+  if (params.sampling_ratio < 0 || params.sampling_ratio > kMostRatio) {
+    return InvalidModel("attribute 'sampling_ratio' is ", params.sampling_ratio, ", expected 0 to ", kMostRatio);
   }
   params.max = mode == "max";
   params.half_pixel = transformation == "half_pixel";

@@ -43,6 +43,7 @@ Status InferRotary(InferContext& ctx) {
   if (size.is_constant() && attrs.rotated > size.constant()) {
     return InvalidModel("attribute 'rotary_embedding_dim' is ", attrs.rotated, ", a head has ", size.constant());
   }
+  MOKA_RETURN_IF_ERROR(RequireAtMost(ctx, attrs.rotated, size, "attribute 'rotary_embedding_dim'"));
   const Dim rotated = attrs.rotated == 0 ? size : Dim(attrs.rotated), half = Dim::FloorDiv(rotated, Dim(2));
   MOKA_RETURN_IF_ERROR(RequireEqual(ctx, half * Dim(2), rotated, "rotated elements of a head in pairs"));
   for (size_t i = kCos; i <= kSin; ++i) {

@@ -68,12 +68,12 @@ Status FindLength(const ScanParams& params, std::span<const Datum> src, std::vec
 }
 
 // Scan output k: what the trips gave along its axis; nothing of the declared shape where there was no trip.
-Result<Tensor> StackScanned(const ScanParams& params, size_t k, const std::vector<Datum>& parts,
+Result<Tensor> StackScanned(const HostCall& call, const ScanParams& params, size_t k, const std::vector<Datum>& parts,
                             const SubgraphRunner::Output& declared) {
   const size_t part_rank = parts.empty() ? declared.shape.size() : parts[0].tensor().shape().size();
   MOKA_ASSIGN_OR_RETURN(const int axis,
                         NormalizeAxis(At(params.output_axes, k), static_cast<int>(part_rank) + 1, "scan_output_axes"));
-  if (!parts.empty()) return Stack(parts, axis, At(params.output_directions, k) != 0);
+  if (!parts.empty()) return Stack(call, parts, axis, At(params.output_directions, k) != 0);
   Shape shape = declared.shape;
   shape.insert(shape.begin() + axis, 0);
   return Tensor::Create(declared.type == DataType::kNone ? DataType::kF32 : declared.type, shape);
@@ -104,7 +104,8 @@ Result<std::vector<Datum>> RunScan(const HostCall& call, const ScanParams& param
   }
   inputs.resize(params.states);
   for (size_t k = 0; k < params.scan_outputs; ++k) {
-    MOKA_ASSIGN_OR_RETURN(Tensor stacked, StackScanned(params, k, scanned[k], body.declared_output(params.states + k)));
+    MOKA_ASSIGN_OR_RETURN(Tensor stacked,
+                          StackScanned(call, params, k, scanned[k], body.declared_output(params.states + k)));
     inputs.emplace_back(std::move(stacked));
   }
   return inputs;
@@ -123,6 +124,7 @@ Result<std::vector<Datum>> RunBatchedScan(const HostCall& call, const ScanParams
     batch = own;
   }
   if (batch < 1) return InvalidArgument("an empty batch");
+  if (batch > call.max_trips) return InvalidArgument("a batch of ", batch, ", the limit is ", call.max_trips);
   std::vector<std::vector<Datum>> results;
   for (int64_t b = 0; b < batch; ++b) {
     std::vector<Datum> part;
@@ -136,7 +138,7 @@ Result<std::vector<Datum>> RunBatchedScan(const HostCall& call, const ScanParams
   }
   std::vector<Datum> stacked;
   for (const std::vector<Datum>& parts : results) {
-    MOKA_ASSIGN_OR_RETURN(Tensor whole, Stack(parts));
+    MOKA_ASSIGN_OR_RETURN(Tensor whole, Stack(call, parts));
     stacked.emplace_back(std::move(whole));
   }
   return stacked;

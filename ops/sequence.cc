@@ -185,7 +185,7 @@ Status ExecuteConcat(HostCall& call) {
   MOKA_ASSIGN_OR_RETURN(const int resolved, NormalizeAxis(attribute, rank, "attribute 'axis'"));
   const auto axis = static_cast<size_t>(resolved);
   MOKA_ASSIGN_OR_RETURN(const Shape shape, ConcatShape(*elements, axis, new_axis));
-  MOKA_ASSIGN_OR_RETURN(Tensor result, Tensor::Create((*elements)[0].type(), shape));
+  MOKA_ASSIGN_OR_RETURN(Tensor result, call.NewTensor((*elements)[0].type(), shape));
   const int64_t outer = ElementsOf(shape, 0, axis), row = ElementsOf(shape, axis, shape.size());
   int64_t at = 0;
   for (const Datum& element : *elements) {

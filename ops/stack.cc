@@ -31,7 +31,7 @@ int64_t Product(const Shape& shape, size_t first, size_t last) {
 
 }  // namespace
 
-Result<Tensor> Stack(std::span<const Datum> parts, int axis, bool backwards) {
+Result<Tensor> Stack(const HostCall& call, std::span<const Datum> parts, int axis, bool backwards) {
   if (parts.empty()) return InvalidArgument("nothing to stack");
   const Tensor& first = parts[0].tensor();
   for (const Datum& part : parts) {
@@ -46,8 +46,8 @@ Result<Tensor> Stack(std::span<const Datum> parts, int axis, bool backwards) {
   const int64_t outer = Product(shape, 0, at), inner = Product(shape, at, shape.size());
   const auto count = static_cast<int64_t>(parts.size());
   shape.insert(shape.begin() + axis, count);
-  MOKA_ASSIGN_OR_RETURN(Tensor stacked, Tensor::Create(first.type(), shape));
-  for (int64_t i = 0; i < count; ++i) {
+  MOKA_ASSIGN_OR_RETURN(Tensor stacked, call.NewTensor(first.type(), shape));
+  for (int64_t i = 0; i < count && inner > 0; ++i) {
     const Tensor& part = parts[static_cast<size_t>(backwards ? count - 1 - i : i)].tensor();
     for (int64_t o = 0; o < outer; ++o) CopyRange(part, o * inner, &stacked, (o * count + i) * inner, inner);
   }
@@ -60,7 +60,8 @@ Result<Tensor> Unstack(const Tensor& tensor, int axis, int64_t index) {
   const int64_t outer = Product(shape, 0, at), count = shape[at], inner = Product(shape, at + 1, shape.size());
   shape.erase(shape.begin() + axis);
   MOKA_ASSIGN_OR_RETURN(Tensor slice, Tensor::Create(tensor.type(), shape));
-  for (int64_t o = 0; o < outer; ++o) CopyRange(tensor, (o * count + index) * inner, &slice, o * inner, inner);
+  for (int64_t o = 0; o < outer && inner > 0; ++o)
+    CopyRange(tensor, (o * count + index) * inner, &slice, o * inner, inner);
   return slice;
 }
 

@@ -31,14 +31,20 @@ Status ExecuteConcat(HostCall& call) {
   MOKA_ASSIGN_OR_RETURN(const Tensor* a, SrcStrings(call, 0));
   MOKA_ASSIGN_OR_RETURN(const Tensor* b, SrcStrings(call, 1));
   MOKA_ASSIGN_OR_RETURN(const Shape shape, BroadcastShapes(a->shape(), b->shape()));
-  MOKA_ASSIGN_OR_RETURN(Tensor result, Tensor::Create(DataType::kString, shape));
+  MOKA_ASSIGN_OR_RETURN(Tensor result, call.NewTensor(DataType::kString, shape));
   std::array<TensorDesc, 3> descs;
   descs[0] = MakeDense(DataType::kString, shape);
   (void)BroadcastView(MakeDense(DataType::kString, a->shape()), shape, &descs[1]);
   (void)BroadcastView(MakeDense(DataType::kString, b->shape()), shape, &descs[2]);
+  int64_t characters = 0;
   ForEachOffset(descs, [&](const std::array<int64_t, 3>& at) {
-    result.as<std::string>()[at[0]] = a->as<std::string>()[at[1]] + b->as<std::string>()[at[2]];
+    const std::string &left = a->as<std::string>()[at[1]], &right = b->as<std::string>()[at[2]];
+    characters += static_cast<int64_t>(left.size() + right.size());
+    if (characters <= call.max_tensor_bytes) result.as<std::string>()[at[0]] = left + right;
   });
+  if (characters > call.max_tensor_bytes) {
+    return OutOfMemory("strings of ", characters, " bytes, the limit is ", call.max_tensor_bytes);
+  }
   call.dst[0] = Datum(std::move(result));
   return Status();
 }
@@ -91,7 +97,7 @@ Status ExecuteNormalizer(HostCall& call) {
   }
   if (kept.empty()) kept.emplace_back();
   shape.back() = static_cast<int64_t>(kept.size());
-  MOKA_ASSIGN_OR_RETURN(Tensor result, Tensor::Create(DataType::kString, shape));
+  MOKA_ASSIGN_OR_RETURN(Tensor result, call.NewTensor(DataType::kString, shape));
   std::move(kept.begin(), kept.end(), result.as<std::string>());
   call.dst[0] = Datum(std::move(result));
   return Status();
@@ -144,7 +150,7 @@ Status ExecuteSplit(HostCall& call) {
   MOKA_RETURN_IF_ERROR(ReadInt(*call.attrs, "maxsplit", -1, &max_splits));
   std::vector<Parts> all;
   size_t most = 0;
-  MOKA_ASSIGN_OR_RETURN(Tensor counts, Tensor::Create(DataType::kI64, src->shape()));
+  MOKA_ASSIGN_OR_RETURN(Tensor counts, call.NewTensor(DataType::kI64, src->shape()));
   for (int64_t i = 0; i < src->size(); ++i) {
     const std::string& text = src->as<std::string>()[i];
     all.push_back(delimiter.empty() ? SplitAtSpaces(text, max_splits) : SplitAt(text, delimiter, max_splits));
@@ -153,7 +159,7 @@ Status ExecuteSplit(HostCall& call) {
   }
   Shape shape = src->shape();
   shape.push_back(static_cast<int64_t>(most));
-  MOKA_ASSIGN_OR_RETURN(Tensor parts, Tensor::Create(DataType::kString, shape));
+  MOKA_ASSIGN_OR_RETURN(Tensor parts, call.NewTensor(DataType::kString, shape));
   for (size_t i = 0; i < all.size(); ++i) std::copy(all[i].begin(), all[i].end(), parts.as<std::string>() + i * most);
   call.dst[0] = Datum(std::move(parts));
   if (call.dst.size() > 1) call.dst[1] = Datum(std::move(counts));

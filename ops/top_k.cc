@@ -38,6 +38,7 @@ Status InferTopK(InferContext& ctx) {
       return InvalidModel("src 1 (K) is ", k[0].constant(), " of ", n.constant(), " elements");
     }
   }
+  MOKA_RETURN_IF_ERROR(RequireAtMost(ctx, k[0], n, "src 1 (K)"));
   for (size_t i = 0; i < ctx.dst.size(); ++i) {
     ctx.dst[i].type = i == 0 ? x.type : DataType::kI64;
     ctx.dst[i].dims = x.dims;

@@ -28,6 +28,8 @@ int Compare(const T& a, const T& b) {
   }
 }
 
+constexpr int64_t kMostEmpty = 1 << 12;  // items, and rows of each, of a tensor without elements
+
 // Which items are alike: group g is first met at first[g] and has count[g] items; item i is of group[i].
 struct Groups {
   std::vector<int64_t> first, count, group;
@@ -115,12 +117,15 @@ Status ExecuteUnique(HostCall& call) {
     axis = static_cast<size_t>(resolved);
   }
   const DenseAxis along(shape, axis);
+  if (x->size() == 0 && std::max(along.size, along.outer) > kMostEmpty) {
+    return InvalidArgument("src 0 is an empty tensor of shape ", ToString(shape));
+  }
   MOKA_ASSIGN_OR_RETURN(Groups groups, GroupSlices(*x, along));
   if (!sorted) SortByFirst(&groups);
   const auto count = static_cast<int64_t>(groups.first.size());
   shape[axis] = count;
   MOKA_ASSIGN_OR_RETURN(Tensor y, Tensor::Create(x->type(), shape));
-  for (int64_t outer = 0; outer < along.outer; ++outer) {
+  for (int64_t outer = 0; y.size() > 0 && outer < along.outer; ++outer) {
     for (int64_t g = 0; g < count; ++g) {
       CopyDense(*x, (outer * along.size + groups.first[static_cast<size_t>(g)]) * along.inner, &y,
                 (outer * count + g) * along.inner, along.inner);

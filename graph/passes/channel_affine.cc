@@ -32,12 +32,14 @@ std::optional<ChannelAffine> BatchNormAffine(const Graph& graph, const Node& nod
 
 namespace {
 
+constexpr int64_t kMostChannels = 1 << 20;
+
 // The constant's number for each of `channels` channels of a tensor of `rank` dimensions; empty where it varies
 // along another dimension.
 std::vector<double> PerChannel(const HostTensor& constant, int rank, int64_t channels) {
   const TensorDesc& desc = constant.desc;
   const int channel = 1 - (rank - desc.rank);  // dimension of the constant that belongs to the channels
-  if (desc.type != DataType::kF32 || desc.rank > rank || channels < 1) return {};
+  if (desc.type != DataType::kF32 || desc.rank > rank || channels < 1 || channels > kMostChannels) return {};
   for (int i = 0; i < desc.rank; ++i) {
     const int64_t dim = desc.dims[static_cast<size_t>(i)];
     if (dim != 1 && !(i == channel && dim == channels)) return {};

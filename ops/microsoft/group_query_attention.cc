@@ -102,7 +102,10 @@ Status CheckTables(InferContext& ctx, const GqaParams& params, const std::vector
   MOKA_RETURN_IF_ERROR(RequireDims(ctx, kGqaPositions, {query[0], query[1]}));
   if (ctx.has_src(kGqaBias)) {
     MOKA_RETURN_IF_ERROR(CheckRank(ctx, kGqaBias, 4, 4));
-    MOKA_RETURN_IF_ERROR(RequireEqual(ctx, ctx.src[kGqaBias]->dims[2], query[1], "dim 2 of src 10 (attention_bias)"));
+    const std::vector<Dim>& bias = ctx.src[kGqaBias]->dims;
+    MOKA_RETURN_IF_ERROR(RequireEqual(ctx, bias[2], query[1], "dim 2 of src 10 (attention_bias)"));
+    MOKA_RETURN_IF_ERROR(
+        RequireBroadcastTo(ctx, kGqaBias, std::vector<Dim>{query[0], Dim(params.heads), query[1], bias[3]}));
   }
   return RequireDims(ctx, kGqaSink, {Dim(params.heads)});
 }

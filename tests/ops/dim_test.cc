@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <random>
 
 namespace moka {
@@ -44,6 +45,12 @@ TEST(Dim, FloorTakesOutWholePartsAndMergesNested) {
   EXPECT_EQ(Dim::Mod(kH * 4 + 3, 4), Dim(3));
   EXPECT_EQ(Dim::FloorDiv(-7, 2), Dim(-4));
   EXPECT_EQ(Dim::FloorDiv(7, -2), Dim(-4));
+}
+
+TEST(Dim, FloorByTheLargestNumbers) {
+  const int64_t most = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(*Dim::FloorDiv(kH + 4, most).Evaluate({1, 1, 1}), 0);
+  EXPECT_EQ(*Dim::FloorDiv(kH - 4, most).Evaluate({1, 1, 1}), -1);
 }
 
 TEST(Dim, DividesPolynomialsExactly) {
