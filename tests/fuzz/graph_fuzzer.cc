@@ -7,6 +7,7 @@
 #include "tests/fuzz/run_model.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  moka::fuzz::RunModel(moka::fuzz::RandomModel({reinterpret_cast<const char*>(data), size}));
+  const moka::fuzz::RandomModel model = moka::fuzz::MakeRandomModel({reinterpret_cast<const char*>(data), size});
+  (void)moka::fuzz::RunModel(model.bytes, &model.inputs);
   return 0;
 }

@@ -5,6 +5,6 @@
 #include "tests/fuzz/run_model.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  moka::fuzz::RunModel({reinterpret_cast<const char*>(data), size});
+  (void)moka::fuzz::RunModel({reinterpret_cast<const char*>(data), size});
   return 0;
 }

@@ -2,171 +2,203 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
-#include "moka/moka.h"
-#include "tests/formats/onnx_writer.h"
+#include "tests/fuzz/choices.h"
+#include "tests/fuzz/damage.h"
 
 namespace moka::fuzz {
 namespace {
 
-using test::AttributeSpec;
 using test::AttributeSpecs;
+using test::GraphBuilder;
 using test::ModelBuilder;
-using test::TensorSpec;
 
-// Bytes as choices; 0 when they are used up.
-class Choices {
- public:
-  explicit Choices(std::string_view bytes) : bytes_(bytes) {}
-  bool empty() const { return at_ >= bytes_.size(); }
-  int64_t Byte() { return empty() ? 0 : static_cast<uint8_t>(bytes_[at_++]); }
-  int64_t Below(int64_t n) { return (Byte() | Byte() << 8) % n; }
-  int64_t Between(int64_t low, int64_t high) { return low + Byte() % (high - low + 1); }
-  template <class T, size_t n>
-  const T& OneOf(const T (&list)[n]) {
-    return list[static_cast<size_t>(Below(static_cast<int64_t>(n)))];
+test::TensorSpec SpecOf(const Operand& operand) {
+  test::TensorSpec spec;
+  spec.data_type = onnx::ToOnnx(operand.type);
+  spec.dims = operand.dims;
+  spec.raw = operand.raw;
+  for (const std::string& text : operand.strings) {
+    protozero::pbf_writer(spec.extra).add_bytes(onnx::TensorFields::kStringData, text);
   }
-
- private:
-  std::string_view bytes_;
-  size_t at_ = 0;
-};
-
-constexpr const char* kIntAttributes[] = {"axis",
-                                          "keepdims",
-                                          "group",
-                                          "to",
-                                          "num_outputs",
-                                          "k",
-                                          "exclusive",
-                                          "reverse",
-                                          "ceil_mode",
-                                          "count_include_pad",
-                                          "transA",
-                                          "transB",
-                                          "blocksize",
-                                          "batch_axis",
-                                          "time_axis",
-                                          "batch_dims",
-                                          "largest",
-                                          "sorted",
-                                          "select_last_index",
-                                          "fmod",
-                                          "hidden_size",
-                                          "layout",
-                                          "upper",
-                                          "num_heads",
-                                          "is_causal",
-                                          "onesided"};
-constexpr const char* kIntsAttributes[] = {"axes",         "pads", "strides",        "dilations",
-                                           "kernel_shape", "perm", "output_padding", "output_shape"};
-constexpr const char* kFloatAttributes[] = {"alpha", "beta", "epsilon", "gamma", "scale", "bias", "spatial_scale"};
-constexpr const char* kTextAttributes[] = {"mode",         "auto_pad",   "direction",
-                                           "reduction",    "equation",   "coordinate_transformation_mode",
-                                           "nearest_mode", "approximate"};
-constexpr const char* kTexts[] = {"constant",   "reflect",    "edge",  "wrap",      "linear",    "nearest",
-                                  "cubic",      "SAME_UPPER", "VALID", "forward",   "reverse",   "bidirectional",
-                                  "add",        "max",        "none",  "ij,jk->ik", "...i->...", "align_corners",
-                                  "asymmetric", "LEFT",       "RIGHT", "CRD",       "tanh"};
-
-AttributeSpecs MakeAttributes(Choices& choices) {
-  AttributeSpecs attributes;
-  std::vector<std::string> used;
-  for (int64_t n = choices.Byte() % 5; n > 0; --n) {
-    const int64_t kind = choices.Byte() % 8;
-    std::string name;
-    AttributeSpec::Value value;
-    if (kind < 3) {
-      name = choices.OneOf(kIntAttributes);
-      value = choices.Between(-2, 9);
-    } else if (kind < 6) {
-      name = choices.OneOf(kIntsAttributes);
-      std::vector<int64_t> list(static_cast<size_t>(choices.Between(0, 6)));
-      for (int64_t& x : list) x = choices.Between(-1, 3);
-      value = list;
-    } else if (kind < 7) {
-      name = choices.OneOf(kTextAttributes);
-      value = std::string(choices.OneOf(kTexts));
-    } else {
-      name = choices.OneOf(kFloatAttributes);
-      value = static_cast<float>(choices.Between(-4, 4)) * 0.5f;
-    }
-    if (std::find(used.begin(), used.end(), name) != used.end()) continue;
-    used.push_back(name);
-    attributes.emplace_back(name, value);
-  }
-  return attributes;
+  return spec;
 }
 
-TensorSpec MakeTensor(Choices& choices) {
-  constexpr DataType kTypes[] = {DataType::kF32, DataType::kF32, DataType::kF32,  DataType::kI64,
-                                 DataType::kI64, DataType::kI32, DataType::kBool, DataType::kU8,
-                                 DataType::kI8,  DataType::kF16, DataType::kF64,  DataType::kBF16};
-  const DataType type = choices.OneOf(kTypes);
-  TensorSpec tensor;
-  tensor.data_type = onnx::ToOnnx(type);
-  int64_t elements = 1;
-  for (int64_t rank = choices.Byte() % 5; rank > 0; --rank) {
-    tensor.dims.push_back(choices.Between(rank == 1 ? 0 : 1, 4));
-    elements *= tensor.dims.back();
+Datum DatumOf(const Operand& operand) {
+  Result<Tensor> tensor = Tensor::Create(operand.type, operand.dims);
+  if (!tensor.ok()) return {};
+  if (operand.type == DataType::kString) {
+    std::copy(operand.strings.begin(), operand.strings.end(), tensor->as<std::string>());
+  } else {
+    std::copy(operand.raw.begin(), operand.raw.end(), static_cast<char*>(tensor->data()));
   }
-  for (int64_t i = 0; i < elements; ++i) {
-    std::string bytes(SizeOf(type), '\0');
-    const int64_t value = choices.Between(-2, 4);
-    if (type == DataType::kF32) {
-      const float real = static_cast<float>(value) * 0.5f;
-      std::copy_n(reinterpret_cast<const char*>(&real), sizeof(real), bytes.data());
-    } else if (type == DataType::kF64) {
-      const double real = static_cast<double>(value) * 0.5;
-      std::copy_n(reinterpret_cast<const char*>(&real), sizeof(real), bytes.data());
-    } else if (type == DataType::kBool) {
-      bytes[0] = static_cast<char>(value & 1);
-    } else {
-      std::copy_n(reinterpret_cast<const char*>(&value), bytes.size(), bytes.data());
+  return Datum(std::move(*tensor));
+}
+
+// A model in the making. Nodes go into `graph`, which is the model's own or the one of a branch or loop; graph inputs
+// are always the model's, so branches and loops capture them.
+class Builder {
+ public:
+  explicit Builder(int64_t opset) : model_(opset) {
+    for (const char* domain : {"com.microsoft", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training"}) {
+      model_.AddOpset(domain, 1);
     }
-    tensor.raw += bytes;
   }
-  return tensor;
+
+  GraphBuilder& model() { return model_; }
+  std::string NewName(const char* prefix) { return prefix + std::to_string(names_++); }
+
+  // `symbolic`: its dimensions have names.
+  std::string AddInput(const Operand& operand, bool symbolic) {
+    std::string name = NewName("x");
+    test::DimSpecs dims;
+    for (const int64_t dim : operand.dims) {
+      if (symbolic) dims.emplace_back(NewName("d").c_str());
+      if (!symbolic) dims.emplace_back(dim);
+    }
+    model_.AddInput(name, dims, operand.type);
+    inputs_.push_back(DatumOf(operand));
+    return name;
+  }
+
+  std::string AddOperand(const Operand& operand, GraphBuilder& graph, bool symbolic) {
+    if (operand.type == DataType::kNone) return "";
+    std::string name = operand.fed ? AddInput(operand, symbolic) : NewName("c");
+    if (!operand.fed) graph.AddTensor(name, SpecOf(operand));
+    if (!operand.sequence) return name;
+    const std::string sequence = NewName("q");
+    graph.AddNode("SequenceConstruct", {name, name}, {sequence});
+    return sequence;
+  }
+
+  // The names of the results. src[i] replaces the recipe's source i where it is not empty.
+  std::vector<std::string> AddCall(const Recipe& recipe, GraphBuilder& graph, const std::vector<std::string>& given,
+                                   bool symbolic) {
+    std::vector<std::string> src, dst;
+    for (size_t i = 0; i < recipe.src.size(); ++i) {
+      const bool is_given = i < given.size() && !given[i].empty();
+      src.push_back(is_given ? given[i] : AddOperand(recipe.src[i], graph, symbolic));
+    }
+    for (int i = 0; i < recipe.num_dst; ++i) dst.push_back(NewName("y"));
+    graph.AddNode(recipe.op, src, dst, recipe.attrs, "", recipe.domain);
+    return dst;
+  }
+
+  RandomModel Finish() { return {model_.Serialize(), std::move(inputs_)}; }
+
+ private:
+  ModelBuilder model_;
+  std::vector<Datum> inputs_;
+  int names_ = 0;
+};
+
+enum class Around { kNothing, kIf, kLoop, kScan, kMap };
+
+// The graph of an attribute that runs the calls; `results` are theirs, and become those of the node around it.
+void Wrap(Around around, Choices& choices, Builder& builder, const std::shared_ptr<GraphBuilder>& body,
+          std::vector<std::string>* results) {
+  std::vector<std::string> outer;
+  for (size_t i = 0; i < results->size(); ++i) outer.push_back(builder.NewName("w"));
+  const auto number = [](DataType type, int64_t value) {
+    Operand operand;
+    operand.type = type;
+    operand.raw.assign(reinterpret_cast<const char*>(&value), SizeOf(type));
+    operand.fed = true;
+    return operand;
+  };
+  if (around == Around::kIf) {
+    auto other = std::make_shared<GraphBuilder>();
+    for (const std::string& result : *results) {
+      body->AddOutput(result, DataType::kNone);
+      const std::string copy = builder.NewName("e");
+      other->AddNode("Identity", {"anchor"}, {copy});
+      other->AddOutput(copy, DataType::kNone);
+    }
+    const std::string condition = builder.AddInput(number(DataType::kBool, choices.Below(4) != 0), false);
+    builder.model().AddNode(
+        "If", {condition}, outer,
+        {{"then_branch", test::AttributeSpec::Value(body)}, {"else_branch", test::AttributeSpec::Value(other)}});
+  } else if (around == Around::kLoop) {
+    body->AddInput("trip", {}, DataType::kI64);
+    body->AddInput("go_on", {}, DataType::kBool);
+    body->AddInput("state", {});
+    body->AddNode("Identity", {"go_on"}, {"still"});
+    body->AddNode("Identity", {choices.OneIn(2) ? "state" : results->front()}, {"next"});
+    body->AddOutput("still", DataType::kBool);
+    body->AddOutput("next", DataType::kNone);
+    for (const std::string& result : *results) body->AddOutput(result, DataType::kNone);
+    const std::string trips = builder.AddInput(number(DataType::kI64, choices.Below(5)), false);
+    outer.insert(outer.begin(), builder.NewName("w"));
+    builder.model().AddNode("Loop", {trips, "", "anchor"}, outer, {{"body", test::AttributeSpec::Value(body)}});
+  } else if (around == Around::kScan) {
+    body->AddInput("state", {});
+    body->AddInput("element", {});
+    body->AddNode("Add", {"state", "element"}, {"next"});
+    body->AddOutput("next", DataType::kNone);
+    for (const std::string& result : *results) body->AddOutput(result, DataType::kNone);
+    outer.insert(outer.begin(), builder.NewName("w"));
+    builder.model().AddNode("Scan", {"one", "anchor"}, outer,
+                            {{"body", test::AttributeSpec::Value(body)}, {"num_scan_inputs", choices.Between(0, 2)}});
+  } else {
+    body->AddInput("element", {});
+    for (const std::string& result : *results) body->AddOutput(result, DataType::kNone);
+    const std::string sequence = builder.NewName("q");
+    builder.model().AddNode("SequenceConstruct", {"anchor", "one"}, {sequence});
+    builder.model().AddNode("SequenceMap", {sequence}, outer, {{"body", test::AttributeSpec::Value(body)}});
+  }
+  *results = outer;
+}
+
+Operand FloatsOf(std::vector<int64_t> dims, size_t count) {
+  Operand operand;
+  operand.type = DataType::kF32;
+  operand.dims = std::move(dims);
+  operand.raw.assign(count * sizeof(float), '\0');
+  operand.fed = true;
+  return operand;
 }
 
 }  // namespace
 
-std::string RandomModel(std::string_view bytes) {
+RandomModel MakeRandomModel(std::string_view bytes) {
   Choices choices(bytes);
-  static const std::vector<OperatorInfo> operators = ListOperators();
-  ModelBuilder model(choices.Byte() % 4 == 0 ? choices.Between(1, 28) : 28);
-  for (const char* domain : {"com.microsoft", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training"}) {
-    model.AddOpset(domain, 1);
+  Builder builder(choices.OneIn(8) ? choices.Between(1, 28) : 28);
+  const bool symbolic = choices.OneIn(2);
+  const int64_t kind = choices.Below(16);
+  const Around around = kind < 11   ? Around::kNothing
+                        : kind < 13 ? Around::kIf
+                        : kind < 14 ? Around::kLoop
+                        : kind < 15 ? Around::kScan
+                                    : Around::kMap;
+  auto body = std::make_shared<GraphBuilder>();
+  GraphBuilder& graph = around == Around::kNothing ? builder.model() : *body;
+  if (around != Around::kNothing) {
+    builder.model().AddNode("Identity", {builder.AddInput(FloatsOf({3}, 3), symbolic)}, {"anchor"});
+    builder.model().AddNode("Identity", {builder.AddInput(FloatsOf({}, 1), symbolic)}, {"one"});
   }
-  std::vector<std::string> values;
-  model.AddInput("x", {2, 3, 4});
-  model.AddInput("image", {1, 4, "h", "w"});
-  model.AddInput("n", {"count"}, DataType::kI64);
-  values = {"x", "image", "n"};
-  const int64_t nodes = choices.Between(1, 6);
-  for (int64_t n = 0; n < nodes && !choices.empty(); ++n) {
-    const OperatorInfo& op = operators[static_cast<size_t>(choices.Below(static_cast<int64_t>(operators.size())))];
-    std::vector<std::string> src, dst;
-    for (int64_t i = choices.Byte() % 6; i > 0; --i) {
-      const int64_t kind = choices.Byte() % 8;
-      if (kind == 0) {
-        src.emplace_back();
-      } else if (kind < 4) {
-        const std::string name = "c" + std::to_string(values.size());
-        model.AddTensor(name, MakeTensor(choices));
-        values.push_back(name);
-        src.push_back(name);
-      } else {
-        src.push_back(values[static_cast<size_t>(choices.Below(static_cast<int64_t>(values.size())))]);
-      }
+  std::vector<std::string> results;
+  for (int64_t n = choices.Between(1, 4); n > 0; --n) {
+    const int64_t op = choices.Word();
+    Recipe recipe = ChooseRecipe(op, choices.Word());
+    for (int64_t damages = std::max<int64_t>(choices.Below(6) - 2, 0); damages > 0; --damages) Damage(choices, &recipe);
+    std::vector<std::string> given(recipe.src.size());
+    if (!results.empty() && !given.empty() && choices.OneIn(2)) {
+      given[choices.IndexOf(given.size())] = results[choices.IndexOf(results.size())];
     }
-    for (int64_t i = choices.Between(1, 3); i > 0; --i) dst.push_back("v" + std::to_string(values.size() + dst.size()));
-    model.AddNode(op.name, src, dst, MakeAttributes(choices), "", op.domain);
-    values.insert(values.end(), dst.begin(), dst.end());
+    for (std::string& result : builder.AddCall(recipe, graph, given, symbolic)) results.push_back(std::move(result));
   }
-  model.AddOutput(values.back());
-  return model.Serialize();
+  if (choices.OneIn(4)) results = {results.back()};
+  if (around != Around::kNothing) Wrap(around, choices, builder, body, &results);
+  for (const std::string& result : results) builder.model().AddOutput(result, DataType::kNone);
+  return builder.Finish();
+}
+
+RandomModel ModelOf(const Recipe& recipe) {
+  Builder builder(28);
+  for (const std::string& result : builder.AddCall(recipe, builder.model(), {}, false)) {
+    builder.model().AddOutput(result, DataType::kNone);
+  }
+  return builder.Finish();
 }
 
 }  // namespace moka::fuzz

@@ -50,26 +50,31 @@ Result<Datum> MakeInput(const ValueInfo& info, size_t seed) {
 
 }  // namespace
 
-void RunModel(std::string_view bytes) {
+Status RunModel(std::string_view bytes, const std::vector<Datum>* given) {
   ModelOptions model_options;
   model_options.max_nodes = 256;
   model_options.max_tensor_bytes = 1 << 20;
   model_options.max_nesting = 6;
   const Result<Model> model = Model::FromMemory(bytes, model_options);
-  if (!model.ok()) return;
+  if (!model.ok()) return model.status();
   SessionOptions options;
   options.threads = 1;
   options.memory_limit = 16 << 20;
   options.max_loop_trips = 16;
+  options.max_tensor_bytes = 1 << 16;
   Result<Session> session = Session::Create(*model, options);
-  if (!session.ok()) return;
+  if (!session.ok()) return session.status();
   std::vector<Datum> inputs;
-  for (const ValueInfo& info : model->inputs()) {
-    Result<Datum> input = MakeInput(info, inputs.size());
-    if (!input.ok()) return;
-    inputs.push_back(std::move(*input));
+  if (given != nullptr) {
+    inputs = *given;
+  } else {
+    for (const ValueInfo& info : model->inputs()) {
+      Result<Datum> input = MakeInput(info, inputs.size());
+      if (!input.ok()) return input.status();
+      inputs.push_back(std::move(*input));
+    }
   }
-  (void)session->RunData(inputs);
+  return session->RunData(inputs).status();
 }
 
 }  // namespace moka::fuzz

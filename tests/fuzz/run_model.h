@@ -3,11 +3,15 @@
 #define MOKA_TESTS_FUZZ_RUN_MODEL_H_
 
 #include <string_view>
+#include <vector>
+
+#include "moka/datum.h"
+#include "moka/status.h"
 
 namespace moka::fuzz {
 
-// Never fails: what is wrong with the model is a Status inside.
-void RunModel(std::string_view bytes);
+// `inputs`: what the model runs on; null: small numbers of the types and shapes that it declares.
+Status RunModel(std::string_view bytes, const std::vector<Datum>* inputs = nullptr);
 
 }  // namespace moka::fuzz
 
