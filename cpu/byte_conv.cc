@@ -115,18 +115,22 @@ void FillRows(const KernelArgs& args, const ByteConvLaunch& launch, const ConvUn
   auto** a = reinterpret_cast<const uint8_t**>(scratch);
   auto** dst = reinterpret_cast<void**>(scratch) + pixels;
   auto** residual = launch.product.residual >= 0 ? a + 2 * pixels : nullptr;
-  auto* base = static_cast<std::byte*>(args.dst[0]);
-  for (int64_t line = 0, i = 0; line < unit.lines; ++line) {
+  const auto* others = residual != nullptr ? static_cast<const uint8_t*>(args.src[launch.product.residual]) : nullptr;
+  const int64_t cols = unit.cols, a_step = inputs.pixel_stride, dst_step = launch.dst.w * launch.element;
+  const int64_t residual_step = launch.residual.w;
+  for (int64_t line = 0, i = 0; line < unit.lines; ++line, i += cols) {
     const auto offset = [&](const ImageStrides& s) {
       return unit.image * s.n + unit.plane * s.d + (unit.line + line) * s.h + unit.col * s.w;
     };
-    for (int64_t x = 0; x < unit.cols; ++x, ++i) {
-      a[i] = inputs.base + line * inputs.line_stride + x * inputs.pixel_stride;
-      dst[i] = base + (offset(launch.dst) + x * launch.dst.w) * launch.element;
-      if (residual == nullptr) continue;
-      residual[i] = static_cast<const uint8_t*>(args.src[launch.product.residual]) + offset(launch.residual) +
-                    x * launch.residual.w;
+    const uint8_t* from = inputs.base + line * inputs.line_stride;
+    auto* to = static_cast<std::byte*>(args.dst[0]) + offset(launch.dst) * launch.element;
+    for (int64_t x = 0; x < cols; ++x) {
+      a[i + x] = from + x * a_step;
+      dst[i + x] = to + x * dst_step;
     }
+    if (residual == nullptr) continue;
+    const uint8_t* other = others + offset(launch.residual);
+    for (int64_t x = 0; x < cols; ++x) residual[i + x] = other + x * residual_step;
   }
   block->rows = pixels;
   block->a = a;
