@@ -66,10 +66,10 @@ uint8_t Luma(const uint8_t* rgb) {
   return static_cast<uint8_t>((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 0x8000u) >> 16);
 }
 
-Result<Tensor> AsPixelFormat(const Tensor& picture, PixelFormat format) {
+Result<Tensor> AsPixelFormat(const HostCall& call, const Tensor& picture, PixelFormat format) {
   const int64_t channels = format == PixelFormat::kGrayscale ? 1 : 3, src_channels = picture.shape()[2];
   MOKA_ASSIGN_OR_RETURN(Tensor result,
-                        Tensor::Create(DataType::kU8, {picture.shape()[0], picture.shape()[1], channels}));
+                        call.NewTensor(DataType::kU8, {picture.shape()[0], picture.shape()[1], channels}));
   const auto* src = picture.as<uint8_t>();
   auto* dst = result.as<uint8_t>();
   const int64_t pixels = picture.size() / src_channels;
@@ -99,8 +99,11 @@ Status ExecuteImageDecoder(HostCall& call) {
     picture = Tensor::Create(DataType::kU8, {0, 0, channels});
   }
   if (!picture.ok()) return picture.status();
+  if (static_cast<int64_t>(picture->bytes()) > call.max_tensor_bytes) {
+    return OutOfMemory("the picture has ", picture->bytes(), " bytes, more than the limit of ", call.max_tensor_bytes);
+  }
   const bool done = format == PixelFormat::kRgb && picture->shape()[2] == 3;
-  if (!done) picture = AsPixelFormat(*picture, format);
+  if (!done) picture = AsPixelFormat(call, *picture, format);
   if (!picture.ok()) return picture.status();
   call.dst[0] = std::move(*picture);
   return Status();

@@ -65,6 +65,7 @@ Result<std::unordered_map<std::string, int64_t>> Positions(const Tensor& keys, s
 Status ExecuteZipMap(HostCall& call) {
   MOKA_ASSIGN_OR_RETURN(const Tensor keys, ReadKeys(*call.attrs, "classlabels_int64s", "classlabels_strings"));
   MOKA_RETURN_IF_ERROR(Positions(keys, "attribute 'classlabels_*'").status());
+  if (keys.size() == 0) return InvalidModel("attribute 'classlabels_*' is empty");
   MOKA_ASSIGN_OR_RETURN(const Tensor* const x, call.SrcTensor(0));
   if (x->type() != DataType::kF32) return InvalidArgument("src 0 is ", NameOf(x->type()), ", expected f32");
   const Shape& shape = x->shape();
@@ -92,7 +93,7 @@ Status ExecuteDictVectorizer(HostCall& call) {
   if (map->keys().type() != words.type()) {
     return InvalidArgument("src 0: ", ToString(*map), ", but the vocabulary is of ", NameOf(words.type()));
   }
-  MOKA_ASSIGN_OR_RETURN(Tensor result, Tensor::Create(map->type(), {1, words.size()}));
+  MOKA_ASSIGN_OR_RETURN(Tensor result, call.NewTensor(map->type(), {1, words.size()}));
   for (int64_t i = 0; i < map->keys().size(); ++i) {
     const auto found = positions.find(KeyAt(map->keys(), i));
     if (found != positions.end()) CopyRange(map->values(), i, &result, found->second, 1);
@@ -162,7 +163,7 @@ Status ExecuteCastMap(HostCall& call) {
   if (sparse && !order.empty() && (keys[order.front()] < 0 || keys[order.back()] >= length)) {
     return InvalidArgument("src 0: a key is not one of 0 to ", length - 1, " (attribute 'max_map')");
   }
-  MOKA_ASSIGN_OR_RETURN(Tensor result, Tensor::Create(type, {1, length}));
+  MOKA_ASSIGN_OR_RETURN(Tensor result, call.NewTensor(type, {1, length}));
   for (size_t i = 0; i < order.size(); ++i) {
     const int64_t at = sparse ? keys[order[i]] : static_cast<int64_t>(i);
     MOKA_RETURN_IF_ERROR(CastInto(map->values(), order[i], &result, at));

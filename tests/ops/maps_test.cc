@@ -56,6 +56,7 @@ TEST(ZipMap, Refuses) {
   ExpectHostRefusal(kZipMap, {x}, "exactly one");
   ExpectHostRefusal(kZipMap, {x}, "exactly one", both);
   ExpectHostRefusal(kZipMap, {x}, "classlabels_int64s", One("classlabels_int64s", 1.5f));
+  ExpectHostRefusal(kZipMap, {NumbersOf({int64_t{1} << 50, 0}, {})}, "is empty", One("classlabels_int64s", Ints({})));
   ExpectHostRefusal(kZipMap, {x}, "there twice", One("classlabels_int64s", Ints({3, 3})));
   ExpectHostRefusal(kZipMap, {x}, "2 columns", One("classlabels_int64s", Ints({3})));
   ExpectHostRefusal(kZipMap, {NumbersOf({1, 2}, {1, 2}, DataType::kF64)}, "f64", two);
