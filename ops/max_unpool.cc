@@ -24,6 +24,7 @@ Result<TensorDesc> UnpooledShape(const OpCall& call) {
   TensorDesc whole = x;
   for (size_t d = 2; d < static_cast<size_t>(x.rank); ++d) {
     whole.dims[d] = UnpooledDim(x.dims[d], window.window, d - 2).constant();
+    if (whole.dims[d] < 0) return InvalidArgument("dimension ", d, " of dst would be ", whole.dims[d]);
     if (whole.dims[d] > y.dims[d]) return InvalidArgument("src 2 (output_shape): dimension ", d, " is ", y.dims[d]);
   }
   return whole;

@@ -247,6 +247,10 @@ TEST(BadInput, GroupQueryAttention) {
       {op, rotary, {q, k, k, none, none, lengths, total}, "'do_rotary' is set"},
       {op,
        heads,
+       {q, k, k, none, none, lengths, total, none, none, none, Fed({1, 3, 3, 3})},
+       "dimension 1 of src 10: 3 does not broadcast to 4"},
+      {op,
+       heads,
        {q, k, k, none, none, Given({2}, {2, 2}, kI32), total},
        "elements of src 5 (seqlens_k): 2, expected 1"},
   });
