@@ -145,8 +145,8 @@ Result<Dim> FrameLength(InferContext& ctx) {
 Status InferStft(InferContext& ctx) {
   const SymbolicTensor& x = *ctx.src[0];
   MOKA_RETURN_IF_ERROR(CheckType(ctx, 0, kFloatTypes));
-  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 3, 3));
-  MOKA_RETURN_IF_ERROR(CheckParts(ctx.src[0]->dims.back()));
+  MOKA_RETURN_IF_ERROR(CheckRank(ctx, 0, 2, 3));
+  if (x.rank() == 3) MOKA_RETURN_IF_ERROR(CheckParts(x.dims[2]));
   MOKA_RETURN_IF_ERROR(CheckScalar(ctx, 1));
   MOKA_ASSIGN_OR_RETURN(const std::vector<int64_t> step, ctx.Ints(1));
   if (step.size() != 1 || step[0] < 1 || step[0] > kLongest) {
@@ -211,9 +211,12 @@ Result<DftParams> DftParams::From(const OpCall& call) {
   return params;
 }
 
+// 1: real numbers, which need no dimension of their own.
+static int64_t PartsOf(const TensorDesc& signal) { return signal.rank == 3 ? signal.dims[2] : 1; }
+
 Result<StftParams> StftParams::From(const OpCall& call) {
   StftParams params;
-  MOKA_RETURN_IF_ERROR(CheckParts(call.src[0].dims[2]));
+  MOKA_RETURN_IF_ERROR(CheckParts(PartsOf(call.src[0])));
   MOKA_ASSIGN_OR_RETURN(params.step, ScalarOf(call, 1, "frame_step", 1));
   const int64_t whole = call.has_src(2) ? call.src[2].dims[0] : call.src[0].dims[1];
   MOKA_ASSIGN_OR_RETURN(params.n, ScalarOf(call, 3, "frame_length", whole));
@@ -267,8 +270,8 @@ void RunStftRow(const TensorDesc& x, const TensorDesc* window_desc, const Tensor
                 const FftPlan& plan, const Complex* table, Complex* data, Complex* work, const void* src,
                 const void* window, void* dst, int64_t index) {
   const int64_t batch = index / y.dims[1], frame = index % y.dims[1];
-  const RowOperand from = {&x, batch * x.strides[0] + frame * params.step * x.strides[1], x.strides[1], x.strides[2],
-                           x.dims[2]};
+  const RowOperand from = {&x, batch * x.strides[0] + frame * params.step * x.strides[1], x.strides[1],
+                           x.rank == 3 ? x.strides[2] : 0, PartsOf(x)};
   const RowOperand to = {&y, batch * y.strides[0] + frame * y.strides[1], y.strides[2], y.strides[3], 2};
   RowOperand weights{};
   if (window_desc != nullptr) weights = {window_desc, 0, window_desc->strides[0], 0, 1};

@@ -1,5 +1,6 @@
 // DFT: src X [..., 1 or 2] (real or complex), optional dft_length, optional axis (default -2). STFT: src signal [batch,
-// length, 1 or 2], frame_step, optional window, optional frame_length; dst [batch, frames, bins, 2].
+// length, 1 or 2] or, real, [batch, length], frame_step, optional window, optional frame_length; dst [batch, frames,
+// bins, 2].
 #ifndef MOKA_OPS_DFT_H_
 #define MOKA_OPS_DFT_H_
 

@@ -181,6 +181,7 @@ void AddTransforms(std::vector<OpCase>& cases) {
   add(MakeCase("DFT/inverse_half", inverse_half, {Fed({3, 7, 2})}));
   add(MakeCase("DFT/inverse_half_odd", inverse_half, {Fed({3, 7, 2}), Scalar(13)}));
   add(MakeCase("STFT/window", {}, {Fed({2, 50, 1}), Scalar(7), Fed({16})}));
+  add(MakeCase("STFT/real", {}, {Fed({2, 50}), Scalar(7), Fed({16})}));
   add(MakeCase("STFT/both_sides", Attrs({{"onesided", int64_t{0}}}),
                {Fed({1, 40, 2}), Scalar(3), Absent(), Scalar(10)}));
   for (const char* name : {"HannWindow", "HammingWindow", "BlackmanWindow"}) {
