@@ -41,11 +41,12 @@ void Widen(const void* src, int64_t at, int64_t n, float* dst) {
   for (int64_t i = 0; i < n; ++i) dst[i] = static_cast<float>(from[i]);
 }
 
-// What each code of a type of one byte stands for.
+// What each code of a type of one byte stands for; nothing of other types.
 struct CodeTable {
   float values[256];
 
   explicit CodeTable(DataType type) {
+    if (SizeOf(type) != 1) return;
     TensorDesc desc;
     desc.type = type;
     for (int i = 0; i < 256; ++i) {

@@ -70,11 +70,12 @@ Status TensorScatterRun(const ReferenceCall& reference) {
   const TensorDesc& y = call.dst[0];
   MOKA_RETURN_IF_ERROR(CopyElements(call.src[kScatterCache], reference.src[kScatterCache], y, reference.dst[0]));
   const auto bytes = static_cast<int64_t>(SizeOf(y.type));
+  const void* const indices = call.has_src(kScatterIndices) ? reference.src[kScatterIndices] : nullptr;
   TensorDesc from = call.src[kScatterUpdate], to = y;
   const int64_t instances = from.NumElements() == 0 ? 0 : y.dims[0], length = from.dims[axis];
   from.dims[0] = to.dims[0] = 1;
   for (int64_t n = 0; n < instances; ++n) {
-    MOKA_ASSIGN_OR_RETURN(const int64_t first, params.First(call, reference.src[kScatterIndices], n));
+    MOKA_ASSIGN_OR_RETURN(const int64_t first, params.First(call, indices, n));
     // A circular update may wrap around: two parts.
     const int64_t split = std::min(length, y.dims[axis] - first);
     for (const int64_t begin : {int64_t{0}, split}) {

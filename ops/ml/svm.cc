@@ -182,8 +182,9 @@ Status SvmRegressorReference(const ReferenceCall& reference) {
 
 // ---- Classification -----------------------------------------------------------------------------------------------
 
-// Without probabilities there is a score for each pair of classes.
+// Without probabilities there is a score for each pair of classes; a single score is given with its opposite.
 int64_t NumScores(const SvmParams& p) {
+  if (p.classes() == 1) return 2;
   const bool by_pair = p.supports > 0 && !p.has_probabilities();
   return by_pair && p.classes() > 2 ? p.pairs() : p.classes();
 }
@@ -298,6 +299,7 @@ Status SvmClassifierReference(const ReferenceCall& reference) {
       best = Elect(p, scores);
       if (p.has_probabilities()) scores = Probabilities(p, scores);
     }
+    if (scores.empty()) scores.push_back(0);  // one class makes no pair
     if (scores.size() == 1) {
       FillBinaryScores(p.transform, p.transform != PostTransform::kNone, scores[0], &scores);
     } else {
