@@ -33,13 +33,17 @@ static_assert(std::is_trivially_copyable_v<GqaLaunch>);
 
 // ---- Choosing -----------------------------------------------------------------------------------------------------
 
+bool IsContiguous(const TensorDesc& desc) {
+  const auto last = static_cast<size_t>(desc.rank - 1);
+  return desc.rank == 0 || desc.dims[last] <= 1 || desc.strides[last] == 1;
+}
+
 Status CheckOperands(const OpCall& call) {
   for (int i = 0; i < call.num_src(); ++i) {
     if (!call.has_src(i) || i == kGqaLengths || i == kGqaTotal || i == kGqaPositions) continue;
     const TensorDesc& desc = call.src[static_cast<size_t>(i)];
-    const auto last = static_cast<size_t>(desc.rank - 1);
     if (desc.type != DataType::kF32) return Unsupported("src ", i, ": ", NameOf(desc.type), ", not f32");
-    if (desc.dims[last] > 1 && desc.strides[last] != 1) return Unsupported("src ", i, " is not contiguous");
+    if (!IsContiguous(desc)) return Unsupported("src ", i, " is not contiguous");
   }
   for (size_t i = 0; i < call.dst.size(); ++i) {
     const TensorDesc& desc = call.dst[i];
@@ -47,8 +51,7 @@ Status CheckOperands(const OpCall& call) {
       if (i == 0) return Unsupported("dst 0 is absent");
       continue;
     }
-    const auto last = static_cast<size_t>(desc.rank - 1);
-    if (desc.dims[last] > 1 && desc.strides[last] != 1) return Unsupported("dst ", i, " is not contiguous");
+    if (!IsContiguous(desc)) return Unsupported("dst ", i, " is not contiguous");
   }
   return Status();
 }
