@@ -154,6 +154,16 @@ TEST(Hostile, AttributesThatMakeLongLoops) {
 }
 
 // A sequence reaches an operator of plans, first from a node, then as the value that a loop passes on.
+// A single score is given with its opposite, so a single class has two columns of scores.
+TEST(Hostile, AClassifierOfOneClass) {
+  const AttributeSpecs attrs = {{"classlabels_ints", {7}},
+                                {"coefficients", std::vector<float>{1, 2}},
+                                {"rho", std::vector<float>{0}},
+                                {"kernel_type", "LINEAR"}};
+  const Status status = RunSymbolic({"SVMClassifier", {Zeros({3, 2})}, attrs, "ai.onnx.ml", 2});
+  EXPECT_TRUE(status.ok()) << status.message();
+}
+
 TEST(Hostile, SequencesWhereTensorsAreExpected) {
   ModelBuilder model(23);
   model.AddInput("x", {"n"});
