@@ -6,13 +6,13 @@ cd "$(dirname "$0")/.."
 source scripts/packages.sh
 
 install_packages "${BUILD_PACKAGES[@]}" "${JOB_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
+# An allocation that no machine grants is a null pointer here, too: it must end in a Status.
+export ASAN_OPTIONS=allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1
 common=(-DCMAKE_BUILD_TYPE=Release -DMOKA_EXAMPLES=OFF -DMOKA_TOOLS=OFF)
 if [ "${1:-address}" = address ]; then
   say "building in build-asan/ (AddressSanitizer, UndefinedBehaviorSanitizer)"
   build build-asan "${common[@]}" -DMOKA_SANITIZE=address,undefined
   say "running the tests in build-asan/"
-  # An allocation that no machine grants is a null pointer here, too: it must end in a Status.
-  export ASAN_OPTIONS=allocator_may_return_null=1
   ctest --test-dir build-asan --output-on-failure -j 2 -R '^(base|ops|graph|formats|cpu|api|fuzz_.*)$'
   # Drivers keep what they allocate until the process ends: leaks are looked for on the CPU only.
   ASAN_OPTIONS+=:detect_leaks=0 ctest --test-dir build-asan --output-on-failure -j 2 -R '^(gpu|vulkan|opencl)$'
