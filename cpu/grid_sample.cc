@@ -27,6 +27,7 @@ struct GridSampleLaunch {
 Status ChooseGridSample(const Kernel&, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   const TensorDesc &x = call.src[0], &grid = call.src[1], &y = call.dst[0];
+  if (x.NumElements() == 0) return Unsupported("src 0 has no elements");
   GridSampleLaunch launch{};
   MOKA_ASSIGN_OR_RETURN(launch.params, SampleParams::From(*call.attrs));
   launch.spatial = x.rank - 2;

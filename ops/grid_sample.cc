@@ -76,6 +76,9 @@ void GridSampleLoops(const SampleParams& params, const ReferenceCall& reference)
 template <class Float>
 Status GridSampleReference(const ReferenceCall& reference) {
   MOKA_ASSIGN_OR_RETURN(const SampleParams params, SampleParams::From(*reference.call.attrs));
+  if (reference.call.src[0].NumElements() == 0 && reference.call.dst[0].NumElements() != 0) {
+    return InvalidArgument("src 0 has no elements to sample");
+  }
   const bool wide = reference.call.src[1].type == DataType::kF64;
   if (reference.call.src[0].type == DataType::kF32) {
     wide ? GridSampleLoops<Float, double>(params, reference) : GridSampleLoops<Float, float>(params, reference);

@@ -128,8 +128,8 @@ Result<RoiGrid> RoiGrid::From(const RoiAlignParams& params, double x1, double y1
   const auto samples = [&](double step) {
     return params.sampling_ratio > 0 ? static_cast<double>(params.sampling_ratio) : std::ceil(step);
   };
-  const double most = std::max(samples(grid.step_y), samples(grid.step_x));
-  if (!(most <= kMostSamples)) return InvalidArgument("src 1 (rois): a region of ", width, " x ", height);
+  // NaN is not at most anything.
+  if (!(samples(grid.step_y) <= kMostSamples) || !(samples(grid.step_x) <= kMostSamples)) return InvalidArgument("src 1 (rois): a region of ", width, " x ", height);
   grid.grid_y = static_cast<int64_t>(std::max(samples(grid.step_y), 0.0));
   grid.grid_x = static_cast<int64_t>(std::max(samples(grid.step_x), 0.0));
   return grid;

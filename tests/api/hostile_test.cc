@@ -2,6 +2,7 @@
 // operands of the wrong kind. Each gets a Status, and soon.
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <list>
 
 #include "tests/api/small_models.h"
@@ -154,6 +155,14 @@ TEST(Hostile, AttributesThatMakeLongLoops) {
 }
 
 // A sequence reaches an operator of plans, first from a node, then as the value that a loop passes on.
+TEST(Hostile, ImagesAndRegionsThatAreNone) {
+  ExpectRefused({"GridSample", {Zeros({1, 1, 0, 3}), Zeros({1, 2, 16, 2})}, {{"padding_mode", "border"}}, ""},
+                "no elements to sample");
+  Tensor region = Zeros({1, 4});
+  region.as<float>()[2] = std::numeric_limits<float>::quiet_NaN();
+  ExpectRefused({"RoiAlign", {Zeros({1, 1, 4, 4}), region, Zeros({1}, DataType::kI64)}, {}, ""}, "src 1 (rois)");
+}
+
 // A single score is given with its opposite, so a single class has two columns of scores.
 TEST(Hostile, AClassifierOfOneClass) {
   const AttributeSpecs attrs = {{"classlabels_ints", {7}},
