@@ -22,5 +22,5 @@ if [ "${1:-thread}" = thread ]; then
   build build-tsan "${common[@]}" -DMOKA_SANITIZE=thread -DMOKA_VULKAN=OFF -DMOKA_OPENCL=OFF -- \
     test_base test_cpu test_api
   say "running the tests in build-tsan/"
-  ctest --test-dir build-tsan --output-on-failure -j 2 -R '^(base|cpu|api)$'
+  ctest --test-dir build-tsan --output-on-failure --timeout 2400 -j 2 -R '^(base|cpu|api)$'
 fi
