@@ -5,6 +5,7 @@
 
 #include "cpu/kernel.h"
 #include "cpu/panel_spec.h"
+#include "cpu/vector.h"
 #include "ops/element.h"
 
 namespace moka::cpu {
@@ -20,29 +21,72 @@ float LoadFloat(const std::byte* base, int64_t element) {
 
 }  // namespace
 
-// Columns go in groups of a cache line: as many streams are read as prefetching follows, and whole lines are written.
-// The last dimension of k is the outer loop because it has the largest stride in the weights of convolutions.
-void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, int lanes, float* dst) {
-  constexpr int64_t kGroup = 16;
-  const auto* base = static_cast<const std::byte*>(weight);
-  const int64_t width = int64_t{panel.vectors} * lanes, first = panel.col * source.n_stride;
+namespace {
+
+constexpr int64_t kMaxPanel = 4 * kMaxLanes;
+
+// Whether a column is one run of memory in which the last dimension of k is the slowest: weights of convolutions,
+// transposed matrices.
+bool IsRun(const PanelSource& source) {
   const int64_t* dims = source.k_dims;
   const int64_t* strides = source.k_strides;
-  for (int64_t n0 = 0; n0 < width; n0 += kGroup) {
-    const int64_t end = std::min(n0 + kGroup, width), filled = std::clamp(panel.cols, n0, end);
-    for (int64_t c = 0; c < dims[3]; ++c) {
-      for (int64_t i = 0; i < dims[0]; ++i) {
-        for (int64_t j = 0; j < dims[1]; ++j) {
-          for (int64_t l = 0; l < dims[2]; ++l) {
-            const int64_t from = first + i * strides[0] + j * strides[1] + l * strides[2] + c * strides[3];
-            float* to = dst + (((i * dims[1] + j) * dims[2] + l) * dims[3] + c) * width;
-            int64_t n = n0;
-            for (; n < filled; ++n) to[n] = source.scale * LoadFloat(base, from + n * source.n_stride);
-            for (; n < end; ++n) to[n] = 0;
+  return strides[3] == dims[0] * dims[1] * dims[2] && (dims[0] == 1 || strides[0] == dims[1] * dims[2]) &&
+         (dims[1] == 1 || strides[1] == dims[2]) && (dims[2] == 1 || strides[2] == 1);
+}
+
+void PackRuns(const std::byte* base, const PanelSource& source, const Panel& panel, int64_t width, float* dst) {
+  constexpr int64_t kBlock = 64;  // elements of each column at a time
+  const VectorTable& vector = *ChosenVectorTable();
+  const int64_t k = source.K(), channels = source.k_dims[3], taps = k / channels;
+  alignas(64) float block[kBlock * kMaxPanel] = {};
+  int64_t channel = 0, tap = 0;
+  for (int64_t e = 0; e < k; e += kBlock) {
+    const int64_t elements = std::min(kBlock, k - e);
+    vector.transpose(reinterpret_cast<const float*>(base) + e, source.n_stride, block, width, panel.cols, elements);
+    for (int64_t i = 0; i < elements; ++i) {
+      float* to = dst + (tap * channels + channel) * width;
+      const float* row = block + i * width;
+      if (source.scale == 1) {
+        std::memcpy(to, row, static_cast<size_t>(width) * sizeof(float));
+      } else {
+        for (int64_t n = 0; n < width; ++n) to[n] = source.scale * row[n];
+      }
+      if (++tap == taps) tap = 0, ++channel;
+    }
+  }
+}
+
+void PackRows(const std::byte* base, const PanelSource& source, const Panel& panel, int64_t width, float* dst) {
+  const int64_t* dims = source.k_dims;
+  const int64_t* strides = source.k_strides;
+  for (int64_t i = 0; i < dims[0]; ++i) {
+    for (int64_t j = 0; j < dims[1]; ++j) {
+      for (int64_t l = 0; l < dims[2]; ++l) {
+        for (int64_t c = 0; c < dims[3]; ++c, dst += width) {
+          const int64_t from = i * strides[0] + j * strides[1] + l * strides[2] + c * strides[3];
+          if (source.n_stride == 1 && source.scale == 1) {
+            std::memcpy(dst, base + from * int64_t{sizeof(float)}, static_cast<size_t>(panel.cols) * sizeof(float));
+          } else {
+            for (int64_t n = 0; n < panel.cols; ++n) {
+              dst[n] = source.scale * LoadFloat(base, from + n * source.n_stride);
+            }
           }
+          std::fill(dst + panel.cols, dst + width, 0.0f);
         }
       }
     }
+  }
+}
+
+}  // namespace
+
+void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, int lanes, float* dst) {
+  const int64_t width = int64_t{panel.vectors} * lanes;
+  const auto* base = static_cast<const std::byte*>(weight) + panel.col * source.n_stride * int64_t{sizeof(float)};
+  if (source.n_stride != 1 && width <= kMaxPanel && IsRun(source)) {
+    PackRuns(base, source, panel, width, dst);
+  } else {
+    PackRows(base, source, panel, width, dst);
   }
 }
 

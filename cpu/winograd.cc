@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cpu/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/winograd.cc"
@@ -96,8 +98,61 @@ static void Output(const WinogradOutput& args) {
   ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { OutputVector(args, part, c); });
 }
 
+// Kernels side by side, in f64 so that weights are rounded once. The compiler makes vectors of these loops: Highway has
+// no f64 for WebAssembly.
+constexpr int64_t kSide = 16;
+using Side = double[kSide];
+
+// G of three: src are `step` apart, dst `dst_step`.
+static HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_step) {
+  constexpr double a = kWinogradA, b = kWinogradB, a2 = 0.5, b2 = 2;
+  constexpr double at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
+  for (int64_t n = 0; n < kSide; ++n) {
+    const double g0 = src[0][n], g1 = src[step][n], g2 = src[2 * step][n];
+    dst[0][n] = g0;
+    dst[dst_step][n] = (g0 + a2 * g2 + a * g1) * at_a;
+    dst[2 * dst_step][n] = (g0 + a2 * g2 - a * g1) * at_a;
+    dst[3 * dst_step][n] = (g0 + b2 * g2 + b * g1) * at_b;
+    dst[4 * dst_step][n] = (g0 + b2 * g2 - b * g1) * at_b;
+    dst[5 * dst_step][n] = g2;
+  }
+}
+
+// Points are far apart and none of their lines is in a cache: whole lines are written past it.
+static HWY_INLINE void StoreSide(const Side& line, int64_t count, bool aligned, float* dst) {
+  HWY_ALIGN float rounded[kSide];
+  for (int64_t n = 0; n < kSide; ++n) rounded[n] = static_cast<float>(line[n]);
+  if (aligned) {
+    const D d;
+    for (int64_t n = 0; n < kSide; n += kLanes) hn::Stream(hn::Load(d, rounded + n), d, dst + n);
+  } else {
+    std::memcpy(dst, rounded, static_cast<size_t>(count) * sizeof(float));
+  }
+}
+
+static void Weights(const float* taps, int64_t width, float* dst, int64_t step) {
+  constexpr size_t kAlignment = kLanes * sizeof(float);
+  Side g[9] = {}, rows[3 * kWinogradIn], points[kWinogradIn];
+  const bool even = reinterpret_cast<uintptr_t>(dst) % kAlignment == 0 && step % kLanes == 0;
+  for (int64_t first = 0; first < width; first += kSide) {
+    const int64_t count = std::min(width - first, kSide);
+    for (int i = 0; i < 9; ++i) {
+      float line[kSide] = {};
+      std::memcpy(line, taps + i * width + first, static_cast<size_t>(count) * sizeof(float));
+      for (int64_t n = 0; n < kSide; ++n) g[i][n] = line[n];
+    }
+    for (int x = 0; x < 3; ++x) TransformKernels(g + x, 3, rows + x, 3);
+    for (int y = 0; y < kWinogradIn; ++y) {
+      TransformKernels(rows + 3 * y, 1, points, 1);
+      for (int x = 0; x < kWinogradIn; ++x) {
+        StoreSide(points[x], count, even && count == kSide, dst + (y * kWinogradIn + x) * step + first);
+      }
+    }
+  }
+}
+
 const WinogradTable* GetWinogradTable() {
-  static constexpr WinogradTable kTable = {kLanes, &Input, &Output};
+  static constexpr WinogradTable kTable = {kLanes, &Input, &Output, &Weights};
   return &kTable;
 }
 

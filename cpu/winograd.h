@@ -44,6 +44,9 @@ struct WinogradTable {
   // written there.
   void (*input)(const float* const* pixels, int64_t channels, float* dst, int64_t step);
   void (*output)(const WinogradOutput& args);
+  // From `width` kernels side by side, tap i of kernel n at taps[i * width + n], to dst[p * step + n]. A multiple of 4;
+  // zeros beyond the kernels are the caller's.
+  void (*weights)(const float* taps, int64_t width, float* dst, int64_t step);
 };
 const WinogradTable* ChosenWinogradTable();
 

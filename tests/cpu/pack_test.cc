@@ -1,0 +1,116 @@
+// Packs against their definitions: what element lies where, zeros beyond the last column, weights at any address.
+#include "cpu/pack.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "cpu/winograd.h"
+
+namespace moka::cpu {
+namespace {
+
+// Small distinct numbers, one byte off the alignment of floats.
+class OddWeight {
+ public:
+  explicit OddWeight(int64_t elements) : bytes_(static_cast<size_t>(elements) * sizeof(float) + 1) {
+    for (int64_t i = 0; i < elements; ++i) {
+      const float value = At(i);
+      std::memcpy(bytes_.data() + 1 + i * int64_t{sizeof(float)}, &value, sizeof(value));
+    }
+    tensor.data = bytes_.data() + 1;
+  }
+  static float At(int64_t i) { return static_cast<float>(i * 7919 % 1009 - 500) / 64; }
+
+  HostTensor tensor;
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+std::vector<float> PackWith(Status (*pack)(const PackSpec&, const HostTensor&, std::span<std::byte>),
+                            const PackSpec& spec, const HostTensor& tensor) {
+  std::vector<float> packed(spec.bytes / sizeof(float), -1.0f);
+  const Status status = pack(spec, tensor, std::as_writable_bytes(std::span(packed)));
+  EXPECT_TRUE(status.ok()) << status.message();
+  return packed;
+}
+
+struct PanelCase {
+  const char* name;
+  int64_t columns;
+  PanelSource source;
+};
+
+class Panels : public testing::TestWithParam<PanelCase> {};
+
+TEST_P(Panels, HoldTheElementsOfTheirColumns) {
+  const TileTable* table = ChosenTileTable();
+  if (table == nullptr) GTEST_SKIP() << "no SIMD target";
+  const auto& [name, columns, source] = GetParam();
+  const int64_t* dims = source.k_dims;
+  const int64_t k = source.K();
+  const OddWeight weight(k * columns);
+  const std::vector<float> packed =
+      PackWith(&PackPanels, PanelPackSpec(1, *table, source, columns, 1, 0), weight.tensor);
+  for (int64_t p = 0; p < NumPanels(*table, columns); ++p) {
+    const Panel panel = PanelAt(*table, columns, p);
+    const int64_t width = int64_t{panel.vectors} * table->lanes;
+    for (int64_t e = 0; e < k; ++e) {
+      const int64_t c = e % dims[3], l = e / dims[3] % dims[2], j = e / dims[3] / dims[2] % dims[1];
+      const int64_t i = e / dims[3] / dims[2] / dims[1];
+      const int64_t* s = source.k_strides;
+      const int64_t from = i * s[0] + j * s[1] + l * s[2] + c * s[3] + panel.col * source.n_stride;
+      for (int64_t n = 0; n < width; ++n) {
+        const float want = n < panel.cols ? source.scale * OddWeight::At(from + n * source.n_stride) : 0.0f;
+        ASSERT_EQ(packed[static_cast<size_t>(panel.col * k + e * width + n)], want) << name << ' ' << e << ' ' << n;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Panels,
+                         testing::Values(PanelCase{"rows", 100, {{1, 1, 1, 37}, {37, 37, 1, 100}, 1, 1}},
+                                         PanelCase{"rows_scaled", 5, {{1, 1, 1, 3}, {3, 3, 1, 5}, 1, 0.5f}},
+                                         PanelCase{"columns", 100, {{1, 1, 1, 129}, {1, 1, 1, 1}, 129, 1}},
+                                         PanelCase{"columns_scaled", 17, {{1, 1, 1, 64}, {64, 64, 1, 1}, 64, 2}},
+                                         PanelCase{"columns_far_apart", 65, {{1, 1, 1, 1024}, {1, 1, 1, 1}, 1024, 1}},
+                                         PanelCase{"one_column", 1, {{1, 1, 1, 65}, {1, 1, 1, 1}, 65, 1}},
+                                         PanelCase{"kernels", 33, {{1, 3, 3, 7}, {9, 3, 1, 9}, 63, 1}},
+                                         PanelCase{"volumes", 20, {{2, 3, 2, 11}, {6, 2, 1, 12}, 132, 1}},
+                                         PanelCase{"one_channel", 16, {{1, 5, 5, 1}, {25, 5, 1, 25}, 25, 1}}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(WinogradPanels, HoldTransformedKernels) {
+  const TileTable* table = ChosenTileTable();
+  if (table == nullptr) GTEST_SKIP() << "no SIMD target";
+  constexpr double a = kWinogradA, b = kWinogradB, q = -2.0 / 3, r = 1.0 / 6;
+  const double g[kWinogradIn][3] = {{1, 0, 0},         {q, q * a, q / 2},  {q, -q * a, q / 2},
+                                    {r, r * b, 2 * r}, {r, -r * b, 2 * r}, {0, 0, 1}};
+  for (const auto& [outputs, channels] : {std::pair{1, 1}, {24, 3}, {67, 9}, {128, 17}}) {
+    const OddWeight weight(int64_t{outputs} * channels * 9);
+    PackSpec spec;
+    spec.params = {outputs, channels, table->lanes, table->wide};
+    spec.bytes = static_cast<uint64_t>(kWinogradPoints * PackedFloats(*table, channels, outputs)) * sizeof(float);
+    const std::vector<float> packed = PackWith(&PackWinograd, spec, weight.tensor);
+    for (int64_t p = 0; p < NumPanels(*table, outputs); ++p) {
+      const Panel panel = PanelAt(*table, outputs, p);
+      const int64_t width = int64_t{panel.vectors} * table->lanes;
+      const float* from = packed.data() + panel.col * channels * kWinogradPoints;
+      for (int64_t e = 0; e < kWinogradPoints * channels * width; ++e) {
+        const int64_t n = e % width, c = e / width % channels, point = e / width / channels;
+        double want = 0;
+        for (int64_t tap = 0; n < panel.cols && tap < 9; ++tap) {
+          want += g[point / kWinogradIn][tap / 3] * g[point % kWinogradIn][tap % 3] *
+                  static_cast<double>(OddWeight::At(((panel.col + n) * channels + c) * 9 + tap));
+        }
+        ASSERT_NEAR(from[e], want, 1e-7 * (1 + std::abs(want))) << outputs << ' ' << point << ' ' << c << ' ' << n;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace moka::cpu
