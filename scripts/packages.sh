@@ -8,9 +8,9 @@ JOB_PACKAGES=(dataset-fashion-mnist fonts-dejavu-core libvulkan1 mesa-vulkan-dri
 # Formats that ImageDecoder reads where a build finds them.
 IMAGE_PACKAGES=(libjpeg-dev libopenjp2-7-dev libpng-dev libtiff-dev libwebp-dev)
 TEST_PACKAGES=("${IMAGE_PACKAGES[@]}" libgtest-dev libonnx-testdata python3-numpy python3-pil python3-torch python3-torchvision python3-venv
-  vulkan-validationlayers oclgrind)
+  valgrind vulkan-validationlayers oclgrind)
 AARCH64_PACKAGES=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libfmt-dev:arm64 libgtest-dev:arm64)
-BENCH_PACKAGES=(libbenchmark-dev dataset-fashion-mnist python3-numpy python3-torch python3-torchvision python3-venv)
+BENCH_PACKAGES=(libbenchmark-dev libdnnl-dev libeigen3-dev dataset-fashion-mnist python3-numpy python3-torch python3-torchvision python3-venv)
 FUZZ_PACKAGES=(clang libclang-rt-14-dev libgtest-dev)
 WASM_PACKAGES=(emscripten nodejs)
 
