@@ -138,6 +138,20 @@ BENCHMARK(Depthwise)
     ->Args({240, 14, 5, 1})
     ->Apply(&ChooseClock);
 
+// Groups of `group` channels: RegNet's and ResNeXt's.
+void Grouped(benchmark::State& state) {
+  const int64_t c = state.range(0);
+  RunConv(state, ConvSpec(c, c, state.range(2), 3, state.range(3), c / state.range(1), Format::kChannelsLast));
+}
+BENCHMARK(Grouped)
+    ->ArgNames({"c", "group", "size", "stride"})
+    ->Args({48, 8, 112, 2})
+    ->Args({104, 8, 28, 1})
+    ->Args({440, 8, 7, 1})
+    ->Args({128, 4, 56, 1})
+    ->Args({512, 16, 14, 1})
+    ->Apply(&ChooseClock);
+
 // Programs over [rows, 256]: source 0 and 1 are whole tensors, source 2 is one row.
 void Elementwise(benchmark::State& state) {
   struct Named {

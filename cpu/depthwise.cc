@@ -20,8 +20,7 @@ struct DepthwiseLaunch {
   Epilogue epilogue;
   int64_t batch, in_h, out_h, src_image;
   int64_t stride_h, pad_h;
-  int32_t has_bias;
-  int32_t reserved;
+  int64_t has_bias;
   DepthwiseLine line;  // pointers and the fields of one line are set by each unit
   int64_t vectors;     // of channels
   int64_t lines;       // of one unit
@@ -59,20 +58,19 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   line.dilation_h = window.dilations[0];
   line.dilation_w = window.dilations[1];
   line.pad_w = window.pads_begin[1];
-  line.dst_pixel = y.strides[w];
-  line.out_w = y.dims[w];
-  line.channels = y.dims[1];
+  line.out.width = y.dims[w];
+  line.out.channels = y.dims[1];
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   const int lanes = kernel.simd->depthwise->lanes;
-  launch.vectors = CeilDiv(line.channels, lanes);
+  launch.vectors = CeilDiv(line.out.channels, lanes);
   const int64_t points = line.kernel_h * line.kernel_w;
-  const auto line_work = static_cast<double>(line.out_w * line.channels * points);
+  const auto line_work = static_cast<double>(line.out.width * line.out.channels * points);
   launch.lines = std::clamp<int64_t>(static_cast<int64_t>(kUnitPoints / line_work), 1, launch.out_h);
   launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
   PackSpec spec;
   spec.src = 1;
   spec.format = kFormat;
-  spec.params = {line.channels, points, lanes};
+  spec.params = {line.out.channels, points, lanes};
   spec.bytes = static_cast<uint64_t>(launch.vectors * lanes * points) * sizeof(float);
   choice->packs.push_back(spec);
   choice->units = launch.batch * launch.line_blocks;
@@ -84,7 +82,6 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
 }
 
 void RunLine(const KernelArgs& args, const DepthwiseLaunch& launch, int64_t image, int64_t y) {
-  const MicroLaunch& micro = launch.epilogue.micro;
   DepthwiseLine line = launch.line;
   const int64_t y0 = y * launch.stride_h - launch.pad_h;
   line.row_begin = y0 < 0 ? CeilDiv(-y0, line.dilation_h) : 0;
@@ -93,18 +90,8 @@ void RunLine(const KernelArgs& args, const DepthwiseLaunch& launch, int64_t imag
   line.y = y0 + line.row_begin * line.dilation_h;
   line.src = args.Src(0) + image * launch.src_image;
   line.weight = static_cast<const float*>(args.packs[0]);
-  line.bias = launch.has_bias != 0 ? args.Src(2) : nullptr;
-  line.lo = launch.epilogue.lo;
-  line.hi = launch.epilogue.hi;
-  const int64_t row = (image * launch.out_h + y) * line.out_w;
-  line.dst = args.Dst() + RowOffset(micro, micro.dst, row);
-  line.residual = nullptr;
-  if (const int k = launch.epilogue.residual; k >= 0) {
-    const float* residual = args.Src(micro.src_index[k]);
-    line.residual = residual + RowOffset(micro, micro.src[k], row);
-    line.residual_pixel =
-        line.out_w > 1 ? RowOffset(micro, micro.src[k], row + 1) - RowOffset(micro, micro.src[k], row) : 0;
-  }
+  line.out = OutputOfLine(args, launch.epilogue, launch.has_bias != 0, (image * launch.out_h + y) * line.out.width,
+                          line.out.width, line.out.channels);
   args.simd->depthwise->line(line, 0, launch.vectors);
 }
 
@@ -119,9 +106,9 @@ void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker
     if (launch.epilogue.kind != Epilogue::kProgram) continue;
     const float* src[kCodeMaxSources];
     for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
-    const int64_t rows = launch.line.out_w;
+    const int64_t rows = launch.line.out.width;
     args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * rows,
-                         (image * launch.out_h + last) * rows, 0, launch.line.channels, args.WorkerScratch(worker));
+                         (image * launch.out_h + last) * rows, 0, launch.line.out.channels, args.WorkerScratch(worker));
   }
 }
 
@@ -142,8 +129,30 @@ Status PackDepthwise(const PackSpec& spec, const HostTensor& src, std::span<std:
 
 }  // namespace
 
+LineOutput OutputOfLine(const KernelArgs& args, const Epilogue& epilogue, bool bias, int64_t row, int64_t width,
+                        int64_t channels) {
+  const MicroLaunch& micro = epilogue.micro;
+  LineOutput out{};
+  out.bias = bias ? args.Src(2) : nullptr;
+  out.lo = epilogue.lo;
+  out.hi = epilogue.hi;
+  out.width = width;
+  out.channels = channels;
+  const auto step = [&](const auto& operand) {
+    return width > 1 ? RowOffset(micro, operand, row + 1) - RowOffset(micro, operand, row) : 0;
+  };
+  out.dst = args.Dst() + RowOffset(micro, micro.dst, row);
+  out.pixel = step(micro.dst);
+  if (const int k = epilogue.residual; k >= 0) {
+    out.residual = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row);
+    out.residual_pixel = step(micro.src[k]);
+  }
+  return out;
+}
+
 std::span<const KernelRow> DepthwiseRows() {
-  static constexpr KernelRow kRows[] = {{"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true}};
+  static constexpr KernelRow kRows[] = {{"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true},
+                                        {"Conv", "conv_grouped", &ChooseGrouped, &RunGrouped, true}};
   return kRows;
 }
 
@@ -151,7 +160,8 @@ std::span<const PackFormat> PackFormats() {
   static constexpr PackFormat kFormats[] = {
       {"cpu/panels.1", &PackPanels},          {kTransposedPanels, &PackTransposedPanels},
       {kWinogradPanels, &PackWinograd},       {kFormat, &PackDepthwise},
-      {"cpu/byte_panels.1", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise}};
+      {"cpu/byte_panels.1", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise},
+      {kGroupedWeights, &PackGrouped}};
   return kFormats;
 }
 

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "cpu/depthwise.h"
+#include "cpu/grouped_line-inl.h"
+#include "cpu/line_output-inl.h"
 #include "cpu/simd-inl.h"
 #include "hwy/highway.h"
 
@@ -14,29 +16,10 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
-// `left` channels from here on: whole vectors are the rule.
-HWY_INLINE V LoadChannels(const float* p, int64_t left) {
-  return left >= kLanes ? hn::LoadU(D(), p) : LoadPart(p, left);
-}
-
-HWY_INLINE void Finish(const DepthwiseLine& line, int64_t x, int64_t c, V acc) {
-  const D d;
-  const int64_t left = line.channels - c;
-  if (line.bias != nullptr) acc = hn::Add(acc, LoadChannels(line.bias + c, left));
-  if (line.residual != nullptr) acc = hn::Add(acc, LoadChannels(line.residual + x * line.residual_pixel + c, left));
-  acc = ClipNan(acc, hn::Set(d, line.lo), hn::Set(d, line.hi));
-  float* dst = line.dst + x * line.dst_pixel + c;
-  if (left >= kLanes) {
-    hn::StoreU(acc, d, dst);
-  } else {
-    StorePart(acc, dst, left);
-  }
-}
-
 // Any kernel, one pixel: only the points inside.
 HWY_INLINE void AnyPixel(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight) {
   const D d;
-  const int64_t x0 = x * line.stride_w - line.pad_w, left = line.channels - c;
+  const int64_t x0 = x * line.stride_w - line.pad_w, left = line.out.channels - c;
   V acc = hn::Zero(d);
   for (int64_t r = line.row_begin; r < line.row_end; ++r) {
     const float* src = line.src + (line.y + (r - line.row_begin) * line.dilation_h) * line.src_row + c;
@@ -47,7 +30,7 @@ HWY_INLINE void AnyPixel(const DepthwiseLine& line, int64_t x, int64_t c, const 
       acc = hn::MulAdd(LoadChannels(src + in_x * line.src_pixel, left), w, acc);
     }
   }
-  Finish(line, x, c, acc);
+  FinishPixel(line.out, x, c, acc);
 }
 
 // kPixels neighbours. Each input is loaded once a kernel row; where not kInside, those outside of the image are left
@@ -78,7 +61,7 @@ HWY_INLINE void Pixels(const DepthwiseLine& line, int64_t x, int64_t c, const fl
     w += kWidth * kLanes;
     src += line.dilation_h * line.src_row;
   }
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) Finish(line, x + p, c, acc[p]);
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(line.out, x + p, c, acc[p]);
 }
 
 // Tiles of kPixels from pixel x on, as many as fit. Returns the first pixel that is left.
@@ -86,8 +69,8 @@ template <int kPixels, int kWidth, int kStride>
 int64_t Tiles(const DepthwiseLine& line, int64_t x, int64_t vector_begin, int64_t vector_end) {
   constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
   const int64_t weight_step = line.kernel_h * kWidth * kLanes;
-  const int64_t whole_end = std::min(vector_end, line.channels / kLanes);
-  for (; x + kPixels <= line.out_w; x += kPixels) {
+  const int64_t whole_end = std::min(vector_end, line.out.channels / kLanes);
+  for (; x + kPixels <= line.out.width; x += kPixels) {
     const int64_t in_x = x * kStride - line.pad_w;
     int64_t v = vector_begin;
     if (in_x >= 0 && in_x + kInputs <= line.in_w) {
@@ -100,7 +83,7 @@ int64_t Tiles(const DepthwiseLine& line, int64_t x, int64_t vector_begin, int64_
     }
     for (; v < vector_end; ++v) {
       Pixels<kPixels, kWidth, kStride, false>(line, x, v * kLanes, line.weight + v * weight_step,
-                                              PartVector{line.channels - v * kLanes});
+                                              PartVector{line.out.channels - v * kLanes});
     }
   }
   return x;
@@ -116,7 +99,7 @@ void FixedLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_e
 
 void AnyLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
   const int64_t weight_step = line.kernel_h * line.kernel_w * kLanes;
-  for (int64_t x = 0; x < line.out_w; ++x) {
+  for (int64_t x = 0; x < line.out.width; ++x) {
     for (int64_t v = vector_begin; v < vector_end; ++v) AnyPixel(line, x, v * kLanes, line.weight + v * weight_step);
   }
 }
@@ -134,7 +117,7 @@ void Line(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
 }
 
 const DepthwiseTable* GetDepthwiseTable() {
-  static constexpr DepthwiseTable kTable = {kLanes, &Line};
+  static constexpr DepthwiseTable kTable = {kLanes, &Line, &GroupedTiles};
   return &kTable;
 }
 

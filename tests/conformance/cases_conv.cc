@@ -70,6 +70,14 @@ void AddGroups(std::vector<OpCase>& cases) {
   cases.push_back(Conv("group2", {1, 10, 6, 7}, {12, 5, 3, 3}, Grouped(2, Pads({1, 1, 1, 1}))));
   cases.push_back(Conv("group3_1x1", {2, 9, 4, 5}, {6, 3, 1, 1}, Grouped(3, {})));
   cases.push_back(Conv("group4_wide", {1, 64, 5, 5}, {64, 16, 3, 3}, Grouped(4, Pads({1, 1, 1, 1}))));
+  for (const int64_t group : {2, 4, 8, 16}) {
+    cases.push_back(Conv(StrCat("narrow_", group), {1, 5 * group, 6, 17}, {5 * group, group, 3, 3},
+                         Grouped(5, Pads({1, 1, 1, 1}))));
+    cases.push_back(Conv(StrCat("narrow_stride2_", group), {2, 3 * group, 9, 16}, {3 * group, group, 3, 3},
+                         Grouped(3, Pads({1, 1, 1, 1}, {2, 2}))));
+  }
+  cases.push_back(
+      Conv("narrow_5x5_dilated", {1, 24, 12, 11}, {24, 4, 5, 5}, Grouped(6, Pads({2, 4, 2, 4}, {1, 1}, {1, 2}))));
   cases.push_back(Conv("depthwise_multiplier2", {1, 9, 6, 6}, {18, 1, 3, 3}, Grouped(9, Pads({1, 1, 1, 1}))));
   cases.push_back(Conv("depthwise_5x5", {1, 20, 9, 9}, {20, 1, 5, 5}, Grouped(20, Pads({2, 2, 2, 2}))));
   cases.push_back(Conv("depthwise_5x5_stride2", {1, 20, 9, 9}, {20, 1, 5, 5}, Grouped(20, Pads({2, 2, 2, 2}, {2, 2}))));
@@ -93,6 +101,7 @@ void AddEpilogues(std::vector<OpCase>& cases) {
                           Conv("1x1", {2, 20, 3, 3}, {33, 20, 1, 1}),
                           Conv("depthwise", {1, 17, 6, 6}, {17, 1, 3, 3}, Grouped(17, Pads({1, 1, 1, 1}))),
                           Conv("group", {1, 6, 5, 5}, {10, 3, 3, 3}, Grouped(2, Pads({1, 1, 1, 1}))),
+                          Conv("narrow", {1, 20, 5, 9}, {20, 4, 3, 3}, Grouped(5, Pads({1, 1, 1, 1}))),
                           Conv("1d", {2, 3, 9}, {5, 3, 3}, Pads({1, 1}))};
   for (const OpCase& base : bases) {
     const Shape& x = base.src[0].shape;

@@ -35,6 +35,7 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
                              "matmul",
                              "conv_igemm",
                              "conv_winograd",
+                             "conv_grouped",
                              "depthwise",
                              "micro",
                              "lanes",

@@ -70,7 +70,7 @@ TEST_P(Conv, RandomShapesWithTails) {
     shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2, 2, 3}));
     shape.batch = Pick(random, {1, 1, 2});
     shape.groups = Pick(random, {1, 1, 1, 2, 3});
-    shape.in_per_group = Pick(random, {1, 3, 4, 5, 16, 17});
+    shape.in_per_group = Pick(random, {1, 3, 4, 5, 18, 17});
     shape.out_per_group = Pick(random, {2, 3, 8, 15, 16, 33, 65});
     for (int d = 0; d < shape.rank; ++d) {
       const auto k = static_cast<size_t>(d);
@@ -151,6 +151,43 @@ TEST_P(Conv, Depthwise) {
   EXPECT_GT(runs, 100);
 }
 
+// Whole and partial vectors of groups, each form of kernel, tiles of every size, chunks of channels.
+TEST_P(Conv, NarrowGroups) {
+  std::mt19937 random(18);
+  int runs = 0;
+  for (int i = 0; i < 200; ++i) {
+    ConvShape shape;
+    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2}));
+    shape.batch = Pick(random, {1, 2});
+    shape.groups = Pick(random, {2, 3, 5, 8, 17});
+    shape.in_per_group = shape.out_per_group = Pick(random, {2, 4});
+    for (int d = 0; d < shape.rank; ++d) {
+      const auto k = static_cast<size_t>(d);
+      shape.in[k] = Pick(random, {1, 2, 5, 7, 14, 17, 33});
+      shape.kernel[k] = Pick(random, {1, 2, 3, 3, 3, 3, 5});
+      shape.stride[k] = Pick(random, {1, 1, 2, 2, 3});
+      shape.dilation[k] = Pick(random, {1, 1, 1, 2});
+      shape.begin[k] = Pick(random, {0, 1, 1, 2, 4});
+      shape.end[k] = Pick(random, {0, 1, 1, 3});
+    }
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    if (!MakeConv(shape, random, &test)) continue;
+    ++runs;
+    CheckOp(device(), test, Kernel("conv_grouped"), 2e-5, shape.Name());
+  }
+  EXPECT_GT(runs, 100);
+  ConvShape chunks;
+  chunks.groups = 301;
+  chunks.in_per_group = chunks.out_per_group = 4;
+  chunks.in = {6, 40, 1};
+  chunks.kernel = {3, 3, 1};
+  chunks.begin = chunks.end = {1, 1, 0};
+  OpTest test;
+  ASSERT_TRUE(MakeConv(chunks, random, &test));
+  CheckOp(device(), test, Kernel("conv_grouped"), 2e-5, "chunks");
+}
+
 ConvShape Same3x3(int64_t in, int64_t out, int64_t height, int64_t width) {
   ConvShape shape;
   shape.in_per_group = in;
@@ -185,12 +222,15 @@ TEST_P(Conv, Winograd) {
 
 TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
-  for (const std::string family : {"depthwise", "conv_igemm", "conv_winograd"}) {
+  for (const std::string family : {"depthwise", "conv_grouped", "conv_igemm", "conv_winograd"}) {
     for (int kind = 0; kind < 4; ++kind) {
       ConvShape shape = family == "conv_winograd" ? Same3x3(64, 67, 18, 21) : Same3x3(9, 35, 9, 11);
       if (family == "depthwise") {
         shape.groups = 35;
         shape.in_per_group = shape.out_per_group = 1;
+      } else if (family == "conv_grouped") {
+        shape.groups = 9;
+        shape.in_per_group = shape.out_per_group = 4;
       }
       OpTest test;
       ASSERT_TRUE(MakeConv(shape, random, &test));
