@@ -1,6 +1,6 @@
 // 3x3 convolution by Winograd's minimal filtering (cpu/winograd.h): per unit of work, a block of tiles is transformed,
-// then for each panel of output channels 36 products of matrices [tiles, channels] x [channels, panel] are formed and
-// transformed back.
+// then for each panel of output channels one product for each point of the transform, of matrices [tiles, channels] x
+// [channels, panel] are formed and transformed back.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -25,7 +25,7 @@ constexpr int64_t kWantedUnits = 8;
 struct WinogradLaunch {
   Epilogue epilogue;
   int32_t bias;  // source, or -1
-  int32_t reserved;
+  int32_t size;  // of WinogradTable
   int64_t batch, channels, outputs;
   int64_t in_h, in_w, pad_h, pad_w, out_h, out_w;
   int64_t src_image, src_row, src_pixel;
@@ -40,15 +40,15 @@ struct WinogradLaunch {
 struct Scratch {
   int64_t channel_step, point_step, sum_step, inputs, sums, pointers, micro, floats;
 
-  Scratch(const WinogradLaunch& launch, const TileTable& table) {
+  Scratch(const WinogradLaunch& launch, const TileTable& table, int64_t points) {
     const int64_t tiles = launch.UnitTiles();
     channel_step = RoundUp(launch.channels, 16);
-    // An odd number of cache lines, so that the 36 points do not fall into the same sets of a cache.
+    // An odd number of cache lines, so that the points do not fall into the same sets of a cache.
     point_step = RoundUp(tiles * channel_step, 32) + 16;
     sum_step = RoundUp(tiles * table.panel(), 32) + 16;
     inputs = channel_step;
-    sums = inputs + kWinogradPoints * point_step;
-    pointers = sums + kWinogradPoints * sum_step;
+    sums = inputs + points * point_step;
+    pointers = sums + points * sum_step;
     micro = pointers + RoundUp(2 * tiles * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
     const bool program = launch.epilogue.kind == Epilogue::kProgram;
     floats = micro + (program ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
@@ -57,27 +57,42 @@ struct Scratch {
 
 // ---- Choosing -----------------------------------------------------------------------------------------------------
 
-// Whether the fewer products pay for the transforms, for weights that are four times as many bytes, and for short sums:
-// a tile of GEMM has to load and store its sums whatever the number of channels.
-bool Pays(const WinogradLaunch& launch) {
-  constexpr double kFlops = 100e3, kBytes = 24e3, kTransformed = 3e3;  // a microsecond
-  constexpr double kStartChannels = 12;
+// Estimates in microseconds. What the fewer products save has to pay for the transforms, for weights that are up to
+// four times as many bytes, and for short sums: a tile of GEMM loads and stores its sums whatever the number of
+// channels.
+constexpr double kFlops = 100e3, kBytes = 24e3, kTransformed = 3e3;  // a microsecond
+constexpr double kStartChannels = 12;
+
+double DirectCost(const WinogradLaunch& launch) {
   const auto channels = static_cast<double>(launch.channels), outputs = static_cast<double>(launch.outputs);
-  const auto tiles = static_cast<double>(launch.batch * launch.tiles_h * launch.tiles_w);
   const auto pixels = static_cast<double>(launch.batch * launch.out_h * launch.out_w);
-  const double direct =
-      18 * (channels + kStartChannels / 9) * outputs * pixels / kFlops + 36 * channels * outputs / kBytes;
-  const double points = kWinogradPoints;
-  const double ours = 2 * points * (channels + kStartChannels) * outputs * tiles / kFlops +
-                      points * (channels + outputs) * tiles / kTransformed + 4 * points * channels * outputs / kBytes;
-  return ours < 0.9 * direct;
+  return 18 * (channels + kStartChannels / 9) * outputs * pixels / kFlops + 36 * channels * outputs / kBytes;
+}
+
+double Cost(const WinogradLaunch& launch, const WinogradSize& size) {
+  const auto channels = static_cast<double>(launch.channels), outputs = static_cast<double>(launch.outputs);
+  const auto tiles =
+      static_cast<double>(launch.batch * CeilDiv(launch.out_h, size.out) * CeilDiv(launch.out_w, size.out));
+  const double points = size.Points();
+  return 2 * points * (channels + kStartChannels) * outputs * tiles / kFlops +
+         points * (channels + outputs) * tiles / kTransformed + 4 * points * channels * outputs / kBytes;
+}
+
+// Small images have few large tiles to share the large weights: there the smaller ones are faster.
+Status ChooseSize(const WinogradTable& table, WinogradLaunch* launch) {
+  const auto cost = [&](const WinogradSize& size) { return Cost(*launch, size); };
+  const WinogradSize* best = std::min_element(std::begin(table.sizes), std::end(table.sizes),
+                                              [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
+  if (cost(*best) >= 0.9 * DirectCost(*launch)) return Unsupported("the transforms would cost more than they save");
+  launch->size = static_cast<int32_t>(best - table.sizes);
+  return {};
 }
 
 // Blocks of whole rows of tiles where they fit, else parts of one row.
-void ChooseBlocks(const TileTable& table, WinogradLaunch* launch) {
-  const int64_t most = std::max<int64_t>(kBlockFloats / (kWinogradPoints * RoundUp(launch->channels, 16)), 1);
-  launch->tiles_h = CeilDiv(launch->out_h, kWinogradOut);
-  launch->tiles_w = CeilDiv(launch->out_w, kWinogradOut);
+void ChooseBlocks(const TileTable& table, const WinogradSize& size, WinogradLaunch* launch) {
+  const int64_t most = std::max<int64_t>(kBlockFloats / (size.Points() * RoundUp(launch->channels, 16)), 1);
+  launch->tiles_h = CeilDiv(launch->out_h, size.out);
+  launch->tiles_w = CeilDiv(launch->out_w, size.out);
   launch->col_blocks = CeilDiv(launch->tiles_w, most);
   launch->tile_cols = CeilDiv(launch->tiles_w, launch->col_blocks);
   const int64_t rows = std::clamp<int64_t>(most / launch->tile_cols, 1, launch->tiles_h);
@@ -137,22 +152,23 @@ Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) 
   launch.src_pixel = x.strides[3];
   if (launch.channels == 0 || launch.outputs * launch.out_h * launch.out_w == 0) return Unsupported("empty");
   const TileTable& table = *kernel.simd->tile;
-  ChooseBlocks(table, &launch);
-  if (!Pays(launch)) return Unsupported("the transforms would cost more than they save");
+  MOKA_RETURN_IF_ERROR(ChooseSize(*kernel.simd->winograd, &launch));
+  const WinogradSize& size = kernel.simd->winograd->sizes[launch.size];
+  ChooseBlocks(table, size, &launch);
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   PackSpec spec;
   spec.src = 1;
   spec.format = kWinogradPanels;
-  spec.params = {launch.outputs, launch.channels, table.lanes, table.wide};
-  const int64_t packed = kWinogradPoints * PackedFloats(table, launch.channels, launch.outputs);
+  spec.params = {launch.outputs, launch.channels, table.lanes, table.wide, launch.size};
+  const int64_t packed = size.Points() * PackedFloats(table, launch.channels, launch.outputs);
   spec.bytes = static_cast<uint64_t>(packed) * sizeof(float);
   choice->packs.push_back(spec);
   choice->spacious = true;
   choice->units = launch.Units();
-  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table).floats) * sizeof(float);
+  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table, size.Points()).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
   const auto products = static_cast<double>(launch.batch * launch.tiles_h * launch.tiles_w * launch.channels);
-  choice->cost_us = 2 * kWinogradPoints * products * static_cast<double>(launch.outputs) / kFlopsPerMicrosecond +
+  choice->cost_us = 2.0 * size.Points() * products * static_cast<double>(launch.outputs) / kFlopsPerMicrosecond +
                     4.0 * static_cast<double>(packed) / kBytesPerMicrosecond;
   choice->launch = Blob::Of(launch);
   return {};
@@ -184,27 +200,27 @@ class Runner {
   Runner(const KernelArgs& args, int worker)
       : args_(args),
         launch_(args.Launch<WinogradLaunch>()),
+        size_(args.simd->winograd->sizes[launch_.size]),
         table_(*args.simd->tile),
-        layout_(launch_, table_),
+        layout_(launch_, table_, size_.Points()),
         scratch_(args.WorkerScratch(worker)) {
     std::memset(scratch_, 0, static_cast<size_t>(layout_.channel_step) * sizeof(float));
   }
 
   void TransformInputs(const Unit& unit) {
     for (int64_t t = 0; t < unit.tiles(); ++t) {
-      const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * kWinogradOut - launch_.pad_h;
-      const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * kWinogradOut - launch_.pad_w;
-      const float* pixels[kWinogradPoints];
-      for (int64_t y = 0; y < kWinogradIn; ++y) {
+      const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * size_.out - launch_.pad_h;
+      const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * size_.out - launch_.pad_w;
+      const float* pixels[kWinogradMaxPoints];
+      for (int64_t y = 0; y < size_.In(); ++y) {
         const bool row_inside = y0 + y >= 0 && y0 + y < launch_.in_h;
         const float* row = args_.Src(0) + unit.image * launch_.src_image + (y0 + y) * launch_.src_row;
-        for (int64_t x = 0; x < kWinogradIn; ++x) {
+        for (int64_t x = 0; x < size_.In(); ++x) {
           const bool inside = row_inside && x0 + x >= 0 && x0 + x < launch_.in_w;
-          pixels[y * kWinogradIn + x] = inside ? row + (x0 + x) * launch_.src_pixel : scratch_;
+          pixels[y * size_.In() + x] = inside ? row + (x0 + x) * launch_.src_pixel : scratch_;
         }
       }
-      args_.simd->winograd->input(pixels, launch_.channels, scratch_ + layout_.inputs + t * layout_.channel_step,
-                                  layout_.point_step);
+      size_.input(pixels, launch_.channels, scratch_ + layout_.inputs + t * layout_.channel_step, layout_.point_step);
     }
   }
 
@@ -225,8 +241,8 @@ class Runner {
     const int64_t segment = 0;
     const Block block = {&table_, unit.tiles(),     a,       dst,        nullptr,  &segment,
                          1,       launch_.channels, nullptr, -kInfinity, kInfinity};
-    const float* b = static_cast<const float*>(args_.packs[0]) + panel.col * launch_.channels * kWinogradPoints;
-    for (int64_t point = 0; point < kWinogradPoints; ++point, b += launch_.channels * width) {
+    const float* b = static_cast<const float*>(args_.packs[0]) + panel.col * launch_.channels * size_.Points();
+    for (int64_t point = 0; point < size_.Points(); ++point, b += launch_.channels * width) {
       const float* inputs = scratch_ + layout_.inputs + point * layout_.point_step;
       float* sums = scratch_ + layout_.sums + point * layout_.sum_step;
       for (int64_t t = 0; t < unit.tiles(); ++t) {
@@ -239,14 +255,14 @@ class Runner {
 
   void TransformOutput(const Unit& unit, const Panel& panel, int64_t t) {
     const MicroLaunch& micro = launch_.epilogue.micro;
-    const int64_t y = (unit.tile_y + t / unit.tile_cols) * kWinogradOut;
-    const int64_t x = (unit.tile_x + t % unit.tile_cols) * kWinogradOut;
+    const int64_t y = (unit.tile_y + t / unit.tile_cols) * size_.out;
+    const int64_t x = (unit.tile_x + t % unit.tile_cols) * size_.out;
     const int64_t row = (unit.image * launch_.out_h + y) * launch_.out_w + x;
     WinogradOutput out{};
     out.sums = scratch_ + layout_.sums + t * table_.panel();
     out.step = layout_.sum_step;
-    out.rows = std::min<int64_t>(kWinogradOut, launch_.out_h - y);
-    out.cols = std::min<int64_t>(kWinogradOut, launch_.out_w - x);
+    out.rows = std::min<int64_t>(size_.out, launch_.out_h - y);
+    out.cols = std::min<int64_t>(size_.out, launch_.out_w - x);
     out.channels = panel.cols;
     out.bias = launch_.bias >= 0 ? args_.Src(launch_.bias) + panel.col : nullptr;
     out.lo = launch_.epilogue.lo;
@@ -257,7 +273,7 @@ class Runner {
       out.residual = args_.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row) + panel.col;
       SetSteps(micro, micro.src[k], row, out, &out.residual_row, &out.residual_pixel);
     }
-    args_.simd->winograd->output(out);
+    size_.output(out);
   }
 
   // Elements between the rows and between the pixels of an operand of the micro-program.
@@ -275,10 +291,10 @@ class Runner {
     for (int k = 0; k < micro.num_sources; ++k) src[k] = args_.Src(micro.src_index[k]);
     const Panel last = PanelAt(table_, launch_.outputs, unit.panel_end - 1);
     const int64_t begin = PanelAt(table_, launch_.outputs, unit.panel_begin).col, end = last.col + last.cols;
-    const int64_t y_end = std::min((unit.tile_y + unit.tile_rows) * kWinogradOut, launch_.out_h);
-    const int64_t x = unit.tile_x * kWinogradOut;
-    const int64_t cols = std::min((unit.tile_x + unit.tile_cols) * kWinogradOut, launch_.out_w) - x;
-    for (int64_t y = unit.tile_y * kWinogradOut; y < y_end; ++y) {
+    const int64_t y_end = std::min((unit.tile_y + unit.tile_rows) * size_.out, launch_.out_h);
+    const int64_t x = unit.tile_x * size_.out;
+    const int64_t cols = std::min((unit.tile_x + unit.tile_cols) * size_.out, launch_.out_w) - x;
+    for (int64_t y = unit.tile_y * size_.out; y < y_end; ++y) {
       const int64_t row = (unit.image * launch_.out_h + y) * launch_.out_w + x;
       args_.simd->run_micro(micro, args_.Dst(), src, row, row + cols, begin, end, scratch_ + layout_.micro);
     }
@@ -287,6 +303,7 @@ class Runner {
   static constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const KernelArgs& args_;
   const WinogradLaunch& launch_;
+  const WinogradSize& size_;
   const TileTable& table_;
   const Scratch layout_;
   float* const scratch_;

@@ -37,7 +37,7 @@ Status PackTransposedPanels(const PackSpec& spec, const HostTensor& src, std::sp
 
 // Of 3x3 convolutions: what Winograd's transform makes of the kernels (cpu/conv_winograd.cc), [panel][point][channel]
 // [width].
-inline constexpr std::string_view kWinogradPanels = "cpu/winograd_panels.1";
+inline constexpr std::string_view kWinogradPanels = "cpu/winograd_panels.2";
 Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // ---- Running tiles over a block of rows ---------------------------------------------------------------------------

@@ -17,8 +17,8 @@ namespace HWY_NAMESPACE {
 constexpr float kA = static_cast<float>(kWinogradA), kB = static_cast<float>(kWinogradB);
 constexpr float kA2 = 0.5f, kB2 = 2.0f, kSum = kA2 + kB2;
 
-// B^T of six.
-static HWY_INLINE void TransformInput(V (&d)[kWinogradIn]) {
+// B^T.
+static HWY_INLINE void TransformInput(V (&d)[6]) {
   const D t;
   const V a2 = hn::Set(t, kA2), b2 = hn::Set(t, kB2), sum = hn::Set(t, kSum);
   const V even_a = hn::NegMulAdd(b2, d[2], d[4]), odd_a = hn::Mul(hn::Set(t, kA), hn::NegMulAdd(b2, d[1], d[3]));
@@ -31,8 +31,16 @@ static HWY_INLINE void TransformInput(V (&d)[kWinogradIn]) {
   d[4] = hn::Sub(even_b, odd_b);
 }
 
-// A^T of six: the four first are the result.
-static HWY_INLINE void TransformOutput(V (&m)[kWinogradIn]) {
+static HWY_INLINE void TransformInput(V (&d)[4]) {
+  const V d1 = d[1];
+  d[0] = hn::Sub(d[0], d[2]);
+  d[1] = hn::Add(d[2], d1);
+  d[2] = hn::Sub(d[2], d1);
+  d[3] = hn::Sub(d[3], d1);
+}
+
+// A^T: the first ones, all but two, are the result.
+static HWY_INLINE void TransformOutput(V (&m)[6]) {
   const D t;
   const V even_a = hn::Add(m[1], m[2]), odd_a = hn::Mul(hn::Set(t, kA), hn::Sub(m[1], m[2]));
   const V even_b = hn::Add(m[3], m[4]), odd_b = hn::Mul(hn::Set(t, kB), hn::Sub(m[3], m[4]));
@@ -43,47 +51,53 @@ static HWY_INLINE void TransformOutput(V (&m)[kWinogradIn]) {
   m[3] = hn::Add(hn::MulAdd(a2, odd_a, hn::Mul(b2, odd_b)), m[5]);
 }
 
-template <class Part>
+static HWY_INLINE void TransformOutput(V (&m)[4]) {
+  m[0] = hn::Add(m[0], hn::Add(m[1], m[2]));
+  m[1] = hn::Add(hn::Sub(m[1], m[2]), m[3]);
+}
+
+template <int kOut, class Part>
 static HWY_INLINE void InputVector(const float* const* pixels, Part part, int64_t c, float* dst, int64_t step) {
   const D d;
-  HWY_ALIGN float columns[kWinogradPoints * kLanes];
-  for (int x = 0; x < kWinogradIn; ++x) {
-    V line[kWinogradIn];
-    MOKA_UNROLL for (int y = 0; y < kWinogradIn; ++y) line[y] = Load(part, pixels[y * kWinogradIn + x] + c);
+  constexpr int kIn = kOut + 2;
+  HWY_ALIGN float columns[kIn * kIn * kLanes];
+  for (int x = 0; x < kIn; ++x) {
+    V line[kIn];
+    MOKA_UNROLL for (int y = 0; y < kIn; ++y) line[y] = Load(part, pixels[y * kIn + x] + c);
     TransformInput(line);
-    MOKA_UNROLL for (int y = 0; y < kWinogradIn; ++y) hn::Store(line[y], d, columns + (y * kWinogradIn + x) * kLanes);
+    MOKA_UNROLL for (int y = 0; y < kIn; ++y) hn::Store(line[y], d, columns + (y * kIn + x) * kLanes);
   }
-  for (int y = 0; y < kWinogradIn; ++y) {
-    V line[kWinogradIn];
-    MOKA_UNROLL for (int x = 0; x < kWinogradIn; ++x) line[x] = hn::Load(d, columns + (y * kWinogradIn + x) * kLanes);
+  for (int y = 0; y < kIn; ++y) {
+    V line[kIn];
+    MOKA_UNROLL for (int x = 0; x < kIn; ++x) line[x] = hn::Load(d, columns + (y * kIn + x) * kLanes);
     TransformInput(line);
-    MOKA_UNROLL for (int x = 0; x < kWinogradIn; ++x) hn::StoreU(line[x], d, dst + (y * kWinogradIn + x) * step + c);
+    MOKA_UNROLL for (int x = 0; x < kIn; ++x) hn::StoreU(line[x], d, dst + (y * kIn + x) * step + c);
   }
 }
 
-static void Input(const float* const* pixels, int64_t channels, float* dst, int64_t step) {
-  ForEachVector(channels, [&](auto part, int64_t c) HWY_ATTR { InputVector(pixels, part, c, dst, step); });
+template <int kOut>
+void Input(const float* const* pixels, int64_t channels, float* dst, int64_t step) {
+  ForEachVector(channels, [&](auto part, int64_t c) HWY_ATTR { InputVector<kOut>(pixels, part, c, dst, step); });
 }
 
-template <class Part>
+template <int kOut, class Part>
 static HWY_INLINE void OutputVector(const WinogradOutput& args, Part part, int64_t c) {
   const D d;
-  HWY_ALIGN float columns[kWinogradOut * kWinogradIn * kLanes];
-  for (int x = 0; x < kWinogradIn; ++x) {
-    V line[kWinogradIn];
-    MOKA_UNROLL for (int y = 0; y < kWinogradIn; ++y) {
-      line[y] = Load(part, args.sums + (y * kWinogradIn + x) * args.step + c);
-    }
+  constexpr int kIn = kOut + 2;
+  HWY_ALIGN float columns[kOut * kIn * kLanes];
+  for (int x = 0; x < kIn; ++x) {
+    V line[kIn];
+    MOKA_UNROLL for (int y = 0; y < kIn; ++y) { line[y] = Load(part, args.sums + (y * kIn + x) * args.step + c); }
     TransformOutput(line);
-    MOKA_UNROLL for (int y = 0; y < kWinogradOut; ++y) hn::Store(line[y], d, columns + (y * kWinogradIn + x) * kLanes);
+    MOKA_UNROLL for (int y = 0; y < kOut; ++y) hn::Store(line[y], d, columns + (y * kIn + x) * kLanes);
   }
   const V bias = args.bias != nullptr ? Load(part, args.bias + c) : hn::Zero(d);
   const V lo = hn::Set(d, args.lo), hi = hn::Set(d, args.hi);
   for (int64_t y = 0; y < args.rows; ++y) {
-    V line[kWinogradIn];
-    MOKA_UNROLL for (int x = 0; x < kWinogradIn; ++x) line[x] = hn::Load(d, columns + (y * kWinogradIn + x) * kLanes);
+    V line[kIn];
+    MOKA_UNROLL for (int x = 0; x < kIn; ++x) line[x] = hn::Load(d, columns + (y * kIn + x) * kLanes);
     TransformOutput(line);
-    MOKA_UNROLL for (int x = 0; x < kWinogradOut; ++x) {
+    MOKA_UNROLL for (int x = 0; x < kOut; ++x) {
       if (x >= args.cols) break;
       V result = hn::Add(line[x], bias);
       if (args.residual != nullptr) {
@@ -94,8 +108,9 @@ static HWY_INLINE void OutputVector(const WinogradOutput& args, Part part, int64
   }
 }
 
-static void Output(const WinogradOutput& args) {
-  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { OutputVector(args, part, c); });
+template <int kOut>
+void Output(const WinogradOutput& args) {
+  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { OutputVector<kOut>(args, part, c); });
 }
 
 // Kernels side by side, in f64 so that weights are rounded once. The compiler makes vectors of these loops: Highway has
@@ -104,17 +119,23 @@ constexpr int64_t kSide = 16;
 using Side = double[kSide];
 
 // G of three: src are `step` apart, dst `dst_step`.
-static HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_step) {
+template <int kOut>
+HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_step) {
   constexpr double a = kWinogradA, b = kWinogradB, a2 = 0.5, b2 = 2;
   constexpr double at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
   for (int64_t n = 0; n < kSide; ++n) {
     const double g0 = src[0][n], g1 = src[step][n], g2 = src[2 * step][n];
     dst[0][n] = g0;
+    dst[(kOut + 1) * dst_step][n] = g2;
+    if constexpr (kOut == 2) {
+      dst[dst_step][n] = (g0 + g2 + g1) / 2;
+      dst[2 * dst_step][n] = (g0 + g2 - g1) / 2;
+      continue;
+    }
     dst[dst_step][n] = (g0 + a2 * g2 + a * g1) * at_a;
     dst[2 * dst_step][n] = (g0 + a2 * g2 - a * g1) * at_a;
     dst[3 * dst_step][n] = (g0 + b2 * g2 + b * g1) * at_b;
     dst[4 * dst_step][n] = (g0 + b2 * g2 - b * g1) * at_b;
-    dst[5 * dst_step][n] = g2;
   }
 }
 
@@ -130,9 +151,11 @@ static HWY_INLINE void StoreSide(const Side& line, int64_t count, bool aligned, 
   }
 }
 
-static void Weights(const float* taps, int64_t width, float* dst, int64_t step) {
+template <int kOut>
+void Weights(const float* taps, int64_t width, float* dst, int64_t step) {
+  constexpr int kIn = kOut + 2;
   constexpr size_t kAlignment = kLanes * sizeof(float);
-  Side g[9] = {}, rows[3 * kWinogradIn], points[kWinogradIn];
+  Side g[9] = {}, rows[3 * kIn], points[kIn];
   const bool even = reinterpret_cast<uintptr_t>(dst) % kAlignment == 0 && step % kLanes == 0;
   for (int64_t first = 0; first < width; first += kSide) {
     const int64_t count = std::min(width - first, kSide);
@@ -141,18 +164,19 @@ static void Weights(const float* taps, int64_t width, float* dst, int64_t step) 
       std::memcpy(line, taps + i * width + first, static_cast<size_t>(count) * sizeof(float));
       for (int64_t n = 0; n < kSide; ++n) g[i][n] = line[n];
     }
-    for (int x = 0; x < 3; ++x) TransformKernels(g + x, 3, rows + x, 3);
-    for (int y = 0; y < kWinogradIn; ++y) {
-      TransformKernels(rows + 3 * y, 1, points, 1);
-      for (int x = 0; x < kWinogradIn; ++x) {
-        StoreSide(points[x], count, even && count == kSide, dst + (y * kWinogradIn + x) * step + first);
+    for (int x = 0; x < 3; ++x) TransformKernels<kOut>(g + x, 3, rows + x, 3);
+    for (int y = 0; y < kIn; ++y) {
+      TransformKernels<kOut>(rows + 3 * y, 1, points, 1);
+      for (int x = 0; x < kIn; ++x) {
+        StoreSide(points[x], count, even && count == kSide, dst + (y * kIn + x) * step + first);
       }
     }
   }
 }
 
 const WinogradTable* GetWinogradTable() {
-  static constexpr WinogradTable kTable = {kLanes, &Input, &Output, &Weights};
+  static constexpr WinogradTable kTable = {
+      {{4, &Input<4>, &Output<4>, &Weights<4>}, {2, &Input<2>, &Output<2>, &Weights<2>}}};
   return &kTable;
 }
 

@@ -1,14 +1,18 @@
-// Winograd's minimal filtering F(4x4, 3x3): 16 outputs of a 3x3 convolution from 36 products instead of 144 (S.
-// Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin, S. Gray, Fast Algorithms for Convolutional Neural
-// Networks, 2015).
+// Winograd's minimal filtering F(4x4, 3x3): 16 outputs of a 3x3 convolution from 36 products instead of 144, and
+// F(2x2, 3x3): 4 from 16 instead of 36 (S. Winograd, Arithmetic Complexity of Computations, 1980; A. Lavin, S. Gray,
+// Fast Algorithms for Convolutional Neural Networks, 2015).
 //
-//   Y = A^T [ (G g G^T) * (B^T d B) ] A    for a tile d of 6x6 inputs and a kernel g, each channel by itself
+//   Y = A^T [ (G g G^T) * (B^T d B) ] A    for a tile d of inputs and a kernel g, each channel by itself
 //
-// By the interpolation points 0, a, -a, b, -b, infinity; a and b are here so that the rounding errors are smaller than
-// those of the usual 1 and 2. With s = a^2 + b^2 and q = a^2 b^2:
+// The larger one by the interpolation points 0, a, -a, b, -b, infinity; a and b are here so that the rounding errors
+// are smaller than those of the usual 1 and 2. With s = a^2 + b^2 and q = a^2 b^2:
 //   B^T: rows [q, 0, -s, 0, 1, 0], [0, -+a b^2, -b^2, +-a, 1, 0], [0, -+b a^2, -a^2, +-b, 1, 0], [0, q, 0, -s, 0, 1]
 //   G:   rows [1, 0, 0] / q, [1, +-a, a^2] / (2 a^2 (a^2 - b^2)), [1, +-b, b^2] / (2 b^2 (b^2 - a^2)), [0, 0, 1]
 //   A^T: row i is [0^i, a^i, (-a)^i, b^i, (-b)^i, 0], and 1 at infinity in the last
+// The smaller one by 0, 1, -1, infinity:
+//   B^T: rows [1, 0, -1, 0], [0, +-1, 1, 0], [0, -1, 0, 1]
+//   G:   rows [1, 0, 0], [1, +-1, 1] / 2, [0, 0, 1]
+//   A^T: rows [1, 1, 1, 0], [0, 1, -1, 1]
 #ifndef MOKA_CPU_WINOGRAD_H_
 #define MOKA_CPU_WINOGRAD_H_
 
@@ -18,13 +22,10 @@
 
 namespace moka::cpu {
 
-inline constexpr int kWinogradOut = 4;                             // outputs along a side of a tile
-inline constexpr int kWinogradIn = kWinogradOut + 2;               // inputs
-inline constexpr int kWinogradPoints = kWinogradIn * kWinogradIn;  // products of a tile, channel and output
-inline constexpr double kWinogradA = 0.70710678118654752440;       // sqrt(1 / 2)
-inline constexpr double kWinogradB = 2 * kWinogradA;               // so that q = 1
+inline constexpr double kWinogradA = 0.70710678118654752440;  // sqrt(1 / 2)
+inline constexpr double kWinogradB = 2 * kWinogradA;          // so that q = 1
 
-// Up to 4x4 pixels from the sums of one tile over a panel of columns.
+// The pixels of one tile from its sums, over a panel of columns.
 struct WinogradOutput {
   const float* sums;  // of point p at sums + p * step
   int64_t step;
@@ -38,15 +39,24 @@ struct WinogradOutput {
   int64_t residual_row, residual_pixel;
 };
 
-struct WinogradTable {
-  int lanes;
-  // From 36 pixels, `channels` floats each, to dst[p * step + c]; up to `lanes` - 1 floats beyond the channels are
-  // written there.
+// Of one size of tiles.
+struct WinogradSize {
+  int out;  // outputs along a side
+  // From In() x In() pixels, `channels` floats each, to dst[p * step + c]; up to a vector less one of floats beyond the
+  // channels is written there.
   void (*input)(const float* const* pixels, int64_t channels, float* dst, int64_t step);
   void (*output)(const WinogradOutput& args);
   // From `width` kernels side by side, tap i of kernel n at taps[i * width + n], to dst[p * step + n]. A multiple of 4;
   // zeros beyond the kernels are the caller's.
   void (*weights)(const float* taps, int64_t width, float* dst, int64_t step);
+
+  int In() const { return out + 2; }
+  int Points() const { return In() * In(); }  // products of a tile, channel and output
+};
+inline constexpr int kWinogradMaxPoints = 36;
+inline constexpr int kWinogradSizes = 2;
+struct WinogradTable {
+  WinogradSize sizes[kWinogradSizes];
 };
 const WinogradTable* ChosenWinogradTable();
 

@@ -14,17 +14,17 @@ Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::
   TileTable table{};
   table.lanes = static_cast<int>(spec.params[2]);
   table.wide = static_cast<int>(spec.params[3]);
-  const int64_t floats = kWinogradPoints * PackedFloats(table, channels, outputs);
+  const WinogradSize& winograd = ChosenWinogradTable()->sizes[spec.params[4]];
+  const int64_t floats = winograd.Points() * PackedFloats(table, channels, outputs);
   if (dst.size() != static_cast<uint64_t>(floats) * sizeof(float)) return Internal("pack ", kWinogradPanels);
   if (table.panel() > kMaxWidth) return Internal("pack ", kWinogradPanels, ": panels of ", table.panel());
   const VectorTable& vector = *ChosenVectorTable();
-  const WinogradTable& winograd = *ChosenWinogradTable();
   const auto* weight = static_cast<const float*>(src.data);
   for (int64_t p = 0; p < NumPanels(table, outputs); ++p) {
     const Panel panel = PanelAt(table, outputs, p);
     const int64_t width = int64_t{panel.vectors} * table.lanes;
     alignas(64) float taps[kChannels * kTaps * kMaxWidth] = {};
-    auto* out = reinterpret_cast<float*>(dst.data()) + panel.col * channels * kWinogradPoints;
+    auto* out = reinterpret_cast<float*>(dst.data()) + panel.col * channels * winograd.Points();
     for (int64_t c = 0; c < channels; c += kChannels) {
       const int64_t block = std::min(kChannels, channels - c);
       vector.transpose(weight + (panel.col * channels + c) * kTaps, channels * kTaps, taps, width, panel.cols,

@@ -215,6 +215,15 @@ TEST_P(Conv, Winograd) {
     ASSERT_TRUE(MakeConv(shape, random, &test));
     CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, shape.Name());
   }
+  for (int i = 0; i < 8; ++i) {  // so small that the smaller tiles are cheaper
+    ConvShape shape =
+        Same3x3(Pick(random, {203, 240}), Pick(random, {189, 224}), Pick(random, {6, 7}), Pick(random, {6, 7}));
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    const OpRun run = CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, shape.Name());
+    EXPECT_LT(run.packed_bytes, 20 * sizeof(float) * static_cast<uint64_t>(shape.in_per_group * shape.out_per_group));
+  }
   OpTest wide;
   ASSERT_TRUE(MakeConv(Same3x3(300, 64, 8, 130), random, &wide));
   CheckOp(device(), wide, Kernel("conv_winograd"), kWinogradTolerance, "wide");

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -83,31 +84,46 @@ INSTANTIATE_TEST_SUITE_P(All, Panels,
                                          PanelCase{"one_channel", 16, {{1, 5, 5, 1}, {25, 5, 1, 25}, 25, 1}}),
                          [](const auto& info) { return info.param.name; });
 
+// G of a size of tiles.
+std::vector<std::array<double, 3>> KernelTransform(int out) {
+  if (out == 2) return {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+  constexpr double a = kWinogradA, b = kWinogradB, q = -2.0 / 3, r = 1.0 / 6;
+  return {{1, 0, 0}, {q, q * a, q / 2}, {q, -q * a, q / 2}, {r, r * b, 2 * r}, {r, -r * b, 2 * r}, {0, 0, 1}};
+}
+
+void CheckWinogradPanels(const TileTable& table, int64_t size, int64_t outputs, int64_t channels) {
+  const WinogradSize& winograd = ChosenWinogradTable()->sizes[size];
+  const auto g = KernelTransform(winograd.out);
+  const auto side = static_cast<int64_t>(g.size()), points = side * side;
+  ASSERT_EQ(points, winograd.Points());
+  const OddWeight weight(outputs * channels * 9);
+  PackSpec spec;
+  spec.params = {outputs, channels, table.lanes, table.wide, size};
+  spec.bytes = static_cast<uint64_t>(points * PackedFloats(table, channels, outputs)) * sizeof(float);
+  const std::vector<float> packed = PackWith(&PackWinograd, spec, weight.tensor);
+  for (int64_t p = 0; p < NumPanels(table, outputs); ++p) {
+    const Panel panel = PanelAt(table, outputs, p);
+    const int64_t width = int64_t{panel.vectors} * table.lanes;
+    const float* from = packed.data() + panel.col * channels * points;
+    for (int64_t e = 0; e < points * channels * width; ++e) {
+      const int64_t n = e % width, c = e / width % channels, point = e / width / channels;
+      const auto &row = g[static_cast<size_t>(point / side)], &column = g[static_cast<size_t>(point % side)];
+      double want = 0;
+      for (size_t tap = 0; n < panel.cols && tap < 9; ++tap) {
+        want += row[tap / 3] * column[tap % 3] *
+                static_cast<double>(OddWeight::At(((panel.col + n) * channels + c) * 9 + static_cast<int64_t>(tap)));
+      }
+      ASSERT_NEAR(from[e], want, 1e-7 * (1 + std::abs(want))) << outputs << ' ' << point << ' ' << c << ' ' << n;
+    }
+  }
+}
+
 TEST(WinogradPanels, HoldTransformedKernels) {
   const TileTable* table = ChosenTileTable();
   if (table == nullptr) GTEST_SKIP() << "no SIMD target";
-  constexpr double a = kWinogradA, b = kWinogradB, q = -2.0 / 3, r = 1.0 / 6;
-  const double g[kWinogradIn][3] = {{1, 0, 0},         {q, q * a, q / 2},  {q, -q * a, q / 2},
-                                    {r, r * b, 2 * r}, {r, -r * b, 2 * r}, {0, 0, 1}};
-  for (const auto& [outputs, channels] : {std::pair{1, 1}, {24, 3}, {67, 9}, {128, 17}}) {
-    const OddWeight weight(int64_t{outputs} * channels * 9);
-    PackSpec spec;
-    spec.params = {outputs, channels, table->lanes, table->wide};
-    spec.bytes = static_cast<uint64_t>(kWinogradPoints * PackedFloats(*table, channels, outputs)) * sizeof(float);
-    const std::vector<float> packed = PackWith(&PackWinograd, spec, weight.tensor);
-    for (int64_t p = 0; p < NumPanels(*table, outputs); ++p) {
-      const Panel panel = PanelAt(*table, outputs, p);
-      const int64_t width = int64_t{panel.vectors} * table->lanes;
-      const float* from = packed.data() + panel.col * channels * kWinogradPoints;
-      for (int64_t e = 0; e < kWinogradPoints * channels * width; ++e) {
-        const int64_t n = e % width, c = e / width % channels, point = e / width / channels;
-        double want = 0;
-        for (int64_t tap = 0; n < panel.cols && tap < 9; ++tap) {
-          want += g[point / kWinogradIn][tap / 3] * g[point % kWinogradIn][tap % 3] *
-                  static_cast<double>(OddWeight::At(((panel.col + n) * channels + c) * 9 + tap));
-        }
-        ASSERT_NEAR(from[e], want, 1e-7 * (1 + std::abs(want))) << outputs << ' ' << point << ' ' << c << ' ' << n;
-      }
+  for (int64_t size = 0; size < kWinogradSizes; ++size) {
+    for (const auto& [outputs, channels] : {std::pair{1, 1}, {24, 3}, {67, 9}, {128, 17}}) {
+      CheckWinogradPanels(*table, size, outputs, channels);
     }
   }
 }

@@ -69,6 +69,7 @@ struct OpRun {
   std::string refusals;
   bool reference = false;
   int64_t units = 0;
+  uint64_t packed_bytes = 0;
   Status status;
   std::vector<Memory> dst;
 };
@@ -174,6 +175,7 @@ inline OpRun RunOp(Device& device, const OpTest& test, int threads = 1) {
   std::vector<std::vector<float>> packs;
   for (const PackSpec& spec : choice.packs) {
     const HostTensor& weight = parts.constants[static_cast<size_t>(spec.src)];
+    run.packed_bytes += spec.bytes;
     run.status = PackWeight(device, spec, weight, &packs.emplace_back());
     if (!run.status.ok()) return run;
     step.packs.push_back(
