@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -92,7 +94,48 @@ Status MakeFolders(const std::string& path) {
   return {};
 }
 
+#if MOKA_HAS_MMAP
+// What MappedFiles have mapped: bytes by address.
+class Mappings {
+ public:
+  static Mappings& Get() {
+    static Mappings& mappings = *new Mappings;
+    return mappings;
+  }
+  void Add(const std::byte* data, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    ranges_[data] = bytes;
+  }
+  void Remove(const std::byte* data) {
+    const std::lock_guard lock(mutex_);
+    ranges_.erase(data);
+  }
+  void Release(const std::byte* data, size_t bytes) {
+    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    const size_t before = (page - reinterpret_cast<uintptr_t>(data) % page) % page;
+    if (bytes < before + page) return;
+    const std::lock_guard lock(mutex_);
+    auto it = ranges_.upper_bound(data);
+    if (it == ranges_.begin()) return;
+    --it;
+    if (data + bytes > it->first + it->second) return;
+    auto* first = const_cast<std::byte*>(data + before);
+    ::madvise(first, (bytes - before) / page * page, MADV_DONTNEED);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<const std::byte*, size_t> ranges_;
+};
+#endif
+
 }  // namespace
+
+void ReleaseMappedPages([[maybe_unused]] const void* data, [[maybe_unused]] size_t bytes) {
+#if MOKA_HAS_MMAP
+  Mappings::Get().Release(static_cast<const std::byte*>(data), bytes);
+#endif
+}
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   const FileDescriptor file(OpenForReading(path));
@@ -107,6 +150,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& pa
     result->data_ = static_cast<std::byte*>(mapping);
     result->size_ = bytes;
     result->mapped_ = true;
+    Mappings::Get().Add(result->data_, bytes);
     return std::shared_ptr<const MappedFile>(result);
   }
 #endif
@@ -122,6 +166,7 @@ MappedFile::~MappedFile() {
   if (data_ == nullptr) return;
 #if MOKA_HAS_MMAP
   if (mapped_) {
+    Mappings::Get().Remove(data_);
     ::munmap(data_, size_);
     return;
   }

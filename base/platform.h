@@ -33,6 +33,10 @@ class MappedFile {
   [[maybe_unused]] bool mapped_ = false;
 };
 
+// Takes the whole pages of [data, data + bytes) out of the process's memory where a MappedFile is there: they come back
+// from the file when they are read again. Does nothing elsewhere.
+void ReleaseMappedPages(const void* data, size_t bytes);
+
 // The absolute path with symbolic links resolved. kNotFound where nothing is there.
 Result<std::string> CanonicalPath(const std::string& path);
 Result<std::string> ReadFile(const std::string& path);

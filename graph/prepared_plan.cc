@@ -1,5 +1,7 @@
 #include "graph/prepared_plan.h"
 
+#include <algorithm>
+
 #include "base/platform.h"
 #include "graph/bind.h"
 #include "graph/model_impl.h"
@@ -33,24 +35,68 @@ Status CheckMemory(const Plan& plan, uint64_t limit) {
                      ", arena with scratch ", memory.arenas, "); the memory limit is ", limit);
 }
 
-Status MakeWeights(PreparedPlan& prepared, WeightStore& store) {
-  const Plan& plan = prepared.plan;
-  const Graph& graph = prepared.specialization->graph;
-  prepared.weights.resize(plan.slots.size());
-  for (size_t s = 0; s < plan.slots.size(); ++s) {
-    const PlanSlot& slot = plan.slots[s];
-    if (slot.kind != PlanSlot::kWeight) continue;
-    Device& device = *prepared.devices[static_cast<size_t>(slot.device)];
-    const Value& value = graph.value(slot.value);
-    const HostTensor& tensor =
-        slot.constant >= 0 ? *plan.constants[static_cast<size_t>(slot.constant)] : *value.constant;
-    auto weight = slot.pack >= 0 ? store.Pack(device, tensor, plan.packs[static_cast<size_t>(slot.pack)].spec)
-                                 : store.Place(device, tensor, slot.desc);
-    if (!weight.ok()) return weight.status().WithContext(StrCat("constant '", value.name, "'"));
-    prepared.weights[s] = std::move(weight).value();
+class WeightMaker {
+ public:
+  WeightMaker(PreparedPlan& prepared, WeightStore& store) : prepared_(prepared), store_(store) {
+    const Plan& plan = prepared_.plan;
+    for (size_t s = 0; s < plan.slots.size(); ++s) {
+      if (plan.slots[s].kind == PlanSlot::kWeight) slots_.push_back(s);
+    }
+    // The largest first, so that the workers end together.
+    std::stable_sort(slots_.begin(), slots_.end(),
+                     [&](size_t a, size_t b) { return plan.slots[a].bytes > plan.slots[b].bytes; });
+    prepared_.weights.resize(plan.slots.size());
+    statuses_.resize(plan.slots.size());
   }
-  return {};
-}
+
+  Status Run(Executor* executor) {
+    const auto make = [](void* self, int64_t i, int) {
+      static_cast<WeightMaker*>(self)->Make(static_cast<WeightMaker*>(self)->slots_[static_cast<size_t>(i)]);
+    };
+    const auto count = static_cast<int64_t>(slots_.size());
+    if (executor != nullptr) {
+      executor->Run(count, make, this);
+    } else {
+      for (int64_t i = 0; i < count; ++i) make(this, i, 0);
+    }
+    for (const Status& status : statuses_) MOKA_RETURN_IF_ERROR(status);
+    // Neighbours brought the pages at their borders back.
+    for (size_t s : slots_) ReleasePages(s);
+    return {};
+  }
+
+ private:
+  const HostTensor& TensorOf(const PlanSlot& slot) const {
+    return slot.constant >= 0 ? *prepared_.plan.constants[static_cast<size_t>(slot.constant)]
+                              : *prepared_.specialization->graph.value(slot.value).constant;
+  }
+
+  void Make(size_t s) {
+    const PlanSlot& slot = prepared_.plan.slots[s];
+    Device& device = *prepared_.devices[static_cast<size_t>(slot.device)];
+    auto weight = slot.pack >= 0
+                      ? store_.Pack(device, TensorOf(slot), prepared_.plan.packs[static_cast<size_t>(slot.pack)].spec)
+                      : store_.Place(device, TensorOf(slot), slot.desc);
+    if (weight.ok()) {
+      prepared_.weights[s] = std::move(weight).value();
+      ReleasePages(s);
+    } else {
+      const Value& value = prepared_.specialization->graph.value(slot.value);
+      statuses_[s] = weight.status().WithContext(StrCat("constant '", value.name, "'"));
+    }
+  }
+
+  // Of the file: what was packed or copied is not read again.
+  void ReleasePages(size_t s) const {
+    const HostTensor& tensor = TensorOf(prepared_.plan.slots[s]);
+    if (!prepared_.weights[s]->imported) ReleaseMappedPages(tensor.data, tensor.desc.ExtentBytes());
+  }
+
+  PreparedPlan& prepared_;
+  WeightStore& store_;
+  std::vector<size_t> slots_;
+  std::vector<Status> statuses_;  // per slot of the plan
+};
 
 Status LinkSegments(PreparedPlan& prepared) {
   const Plan& plan = prepared.plan;
@@ -117,7 +163,7 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   }
   const double bound = NowMicroseconds();
   MOKA_RETURN_IF_ERROR(CheckMemory(prepared->plan, request.memory_limit));
-  MOKA_RETURN_IF_ERROR(MakeWeights(*prepared, weights));
+  MOKA_RETURN_IF_ERROR(WeightMaker(*prepared, weights).Run(request.executor));
   MOKA_RETURN_IF_ERROR(LinkSegments(*prepared));
   prepared->bind_us = bound - start;
   prepared->prepare_us = NowMicroseconds() - bound;

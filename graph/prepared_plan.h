@@ -22,6 +22,7 @@ struct PlanRequest {
   std::vector<Shape> inputs;
   std::vector<Device*> devices;
   std::vector<int> workers;
+  Executor* executor = nullptr;  // spreads the packing of weights; null: the caller alone. No part of what a plan is
   bool strict = false;
   bool verify = true;
   uint64_t memory_limit = 0;

@@ -94,11 +94,17 @@ int SessionImpl::HostWorkers() const {
                                       : HardwareThreads();
 }
 
+Executor& SessionImpl::HostExecutor() {
+  if (options_.executor != nullptr) return *options_.executor;
+  if (pool_ == nullptr) pool_ = std::make_unique<ThreadPool>(HostWorkers());
+  return *pool_;
+}
+
 Status SessionImpl::MakeQueue(int d) {
   if (queues_[static_cast<size_t>(d)] != nullptr) return {};
   QueueOptions options;
   options.threads = options_.threads;
-  options.executor = options_.executor;
+  options.executor = devices_[static_cast<size_t>(d)]->limits().host_memory ? &HostExecutor() : options_.executor;
   options.profile = options_.profile;
   MOKA_ASSIGN_OR_RETURN(queues_[static_cast<size_t>(d)], devices_[static_cast<size_t>(d)]->MakeQueue(options));
   return {};
@@ -215,6 +221,7 @@ Result<std::unique_ptr<SessionImpl::Entry>> SessionImpl::MakeEntry(std::vector<S
   request.inputs = shapes;
   request.devices = devices_;
   request.workers = workers_;
+  if (devices_[0]->limits().host_memory) request.executor = &HostExecutor();
   request.strict = options_.strict;
   request.verify = options_.verify;
   request.memory_limit = options_.memory_limit;

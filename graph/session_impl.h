@@ -74,6 +74,7 @@ class SessionImpl {
   Status Instantiate(Entry& entry);
   Status MakeQueue(int device);
   int HostWorkers() const;
+  Executor& HostExecutor();
   Status FitMemory();
   Status BindArenas(Entry& entry);
   void BindCaller(Entry& entry, size_t segment);
@@ -90,12 +91,12 @@ class SessionImpl {
   std::vector<std::string> output_names_;
   SpecializationKey key_;  // without contents
   std::vector<int> shape_inputs_;
+  std::unique_ptr<ThreadPool> pool_;  // of queues, parts and the packing of weights, unless the caller has an executor
   std::vector<std::unique_ptr<Queue>> queues_;  // per device; the CPU beside a GPU gets one when a plan needs it
   SessionState state_;
   SessionMemory memory_;                         // outlives the replays in entries_
   std::vector<std::unique_ptr<Entry>> entries_;  // most recently used first
   // Where no plan can hold the graph; the rest is then unused.
-  std::unique_ptr<ThreadPool> pool_;  // of all parts, unless the caller has an executor
   RunnerContext context_;
   TransferCounts staged_transfers_;
   std::unique_ptr<GraphPart> runner_;

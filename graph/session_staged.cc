@@ -15,10 +15,7 @@ Status SessionImpl::StartStaged(const std::vector<ValueId>& cuts) {
   context_.options.outputs.clear();
   context_.options.state.clear();
   context_.transfers = &staged_transfers_;
-  if (options_.executor == nullptr) {
-    pool_ = std::make_unique<ThreadPool>(HostWorkers());
-    context_.options.executor = pool_.get();
-  }
+  context_.options.executor = &HostExecutor();
   Graph graph = model_->graph();
   graph.outputs = key_.outputs;
   MOKA_RETURN_IF_ERROR(RemoveDeadNodes(graph));

@@ -10,34 +10,6 @@
 namespace moka {
 namespace {
 
-// 128 bits over the contents, four independent lanes of multiply and rotate so that memory is the limit.
-void HashBytes(const void* data, size_t bytes, uint64_t out[2]) {
-  constexpr uint64_t kMultiplier[4] = {0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9, 0xd6e8feb86659fd93};
-  uint64_t lanes[4] = {bytes, ~bytes, bytes * kMultiplier[1], 1};
-  const auto* p = static_cast<const unsigned char*>(data);
-  const auto mix = [&](int lane, uint64_t word) {
-    uint64_t& h = lanes[lane];
-    h = (h ^ word) * kMultiplier[lane];
-    h ^= h >> 29;
-  };
-  size_t i = 0;
-  for (; i + 32 <= bytes; i += 32) {
-    uint64_t words[4];
-    std::memcpy(words, p + i, 32);
-    for (int lane = 0; lane < 4; ++lane) mix(lane, words[lane]);
-  }
-  for (; i < bytes; i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, p + i, bytes - i < 8 ? bytes - i : 8);
-    mix(static_cast<int>(i / 8 % 4), word);
-  }
-  for (int round = 0; round < 3; ++round) {
-    for (int lane = 0; lane < 4; ++lane) mix(lane, lanes[(lane + 1) % 4]);
-  }
-  out[0] = lanes[0] ^ lanes[2];
-  out[1] = lanes[1] + lanes[3];
-}
-
 struct AlignedBytes {
   explicit AlignedBytes(size_t n) : size(n), data(static_cast<std::byte*>(AllocateAligned(n))) {}
   ~AlignedBytes() {
@@ -74,79 +46,96 @@ Result<WeightStore::Handle> MakeWeight(Device& device, uint64_t bytes, const Fil
 
 }  // namespace
 
-std::string WeightStore::KeyOf(const Device& device, const HostTensor& tensor, const std::string& format) {
-  const uint64_t bytes = tensor.desc.ExtentBytes();
-  Digest& digest = digests_[{tensor.data, bytes}];
-  if (digest.owner.expired() || tensor.owner == nullptr) {
-    HashBytes(tensor.data, bytes, digest.hash);
-    digest.owner = tensor.owner;
+Hash128 WeightStore::DigestOf(const HostTensor& tensor) {
+  const std::pair<const void*, uint64_t> place(tensor.data, tensor.desc.ExtentBytes());
+  if (tensor.owner != nullptr) {
+    const std::lock_guard lock(mutex_);
+    const auto it = digests_.find(place);
+    if (it != digests_.end() && !it->second.owner.expired()) return it->second.hash;
   }
+  const Hash128 hash = HashBytes(tensor.data, place.second);
+  if (tensor.owner != nullptr) {
+    const std::lock_guard lock(mutex_);
+    digests_[place] = {tensor.owner, hash};
+  }
+  return hash;
+}
+
+std::string WeightStore::KeyOf(const Device& device, const HostTensor& tensor, const std::string& format) {
   const Device* identity = &device;
   std::string key;
   Append(&key, identity);
-  Append(&key, digest.hash);
-  Append(&key, bytes);
+  Append(&key, DigestOf(tensor));
+  Append(&key, tensor.desc.ExtentBytes());
   Append(&key, tensor.desc.type);
   for (int i = 0; i < tensor.desc.rank; ++i) Append(&key, tensor.desc.dims[static_cast<size_t>(i)]);
   key += format;
   return key;
 }
 
-WeightStore::Handle WeightStore::Find(const std::string& key) {
-  const auto it = weights_.find(key);
-  Handle found = it == weights_.end() ? nullptr : it->second.lock();
-  if (found != nullptr) ++shared_;
-  return found;
-}
-
-void WeightStore::Keep(const std::string& key, const Handle& weight) {
-  std::erase_if(weights_, [](const auto& entry) { return entry.second.expired(); });
-  std::erase_if(digests_, [](const auto& entry) { return entry.second.owner.expired(); });
-  weights_[key] = weight;
-  ++made_;
+template <class Make>
+Result<WeightStore::Handle> WeightStore::FindOrMake(const std::string& key, const Make& make) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    Entry& entry = weights_[key];
+    if (Handle found = entry.weight.lock()) {
+      ++shared_;
+      return found;
+    }
+    if (!entry.making) {
+      entry.making = true;
+      break;
+    }
+    made_one_.wait(lock);
+  }
+  lock.unlock();
+  Result<Handle> made = make();
+  lock.lock();
+  std::erase_if(weights_, [&](const auto& e) { return !e.second.making && e.second.weight.expired(); });
+  std::erase_if(digests_, [](const auto& e) { return e.second.owner.expired(); });
+  if (made.ok()) {
+    weights_[key] = {*made, false};
+    ++made_;
+  } else {
+    weights_.erase(key);
+  }
+  made_one_.notify_all();
+  return made;
 }
 
 Result<WeightStore::Handle> WeightStore::Place(Device& device, const HostTensor& tensor, const TensorDesc& desc) {
-  const std::lock_guard lock(mutex_);
   std::string format = "as is";
   Append(&format, desc.strides);
-  const std::string key = KeyOf(device, tensor, format);
-  if (Handle found = Find(key)) return found;
   const uint64_t bytes = tensor.desc.ExtentBytes();
-  const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % SizeOf(desc.type) == 0;
-  if (device.limits().host_memory && aligned && tensor.owner != nullptr && IsDense(desc)) {
-    auto imported = device.Import(tensor.data, bytes);
-    if (imported.ok()) {
-      auto weight = std::make_shared<Weight>();
-      weight->buffer = std::move(imported).value();
-      weight->bytes = bytes;
-      weight->imported = true;
-      weight->owner = tensor.owner;
-      Handle handle = std::move(weight);
-      Keep(key, handle);
-      return handle;
+  return FindOrMake(KeyOf(device, tensor, format), [&]() -> Result<Handle> {
+    const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % SizeOf(desc.type) == 0;
+    if (device.limits().host_memory && aligned && tensor.owner != nullptr && IsDense(desc)) {
+      auto imported = device.Import(tensor.data, bytes);
+      if (imported.ok()) {
+        auto weight = std::make_shared<Weight>();
+        weight->buffer = std::move(imported).value();
+        weight->bytes = bytes;
+        weight->imported = true;
+        weight->owner = tensor.owner;
+        return Handle(std::move(weight));
+      }
     }
-  }
-  const auto alignment = static_cast<uint64_t>(device.limits().channel_alignment) * SizeOf(desc.type);
-  const uint64_t room = (desc.ExtentBytes() + alignment - 1) / alignment * alignment;
-  auto made = MakeWeight(device, room, [&](std::span<std::byte> dst) {
-    std::memset(dst.data(), 0, dst.size());
-    return CopyElements(tensor.desc, tensor.data, desc, dst.data());
+    const auto alignment = static_cast<uint64_t>(device.limits().channel_alignment) * SizeOf(desc.type);
+    const uint64_t room = (desc.ExtentBytes() + alignment - 1) / alignment * alignment;
+    return MakeWeight(device, room, [&](std::span<std::byte> dst) {
+      std::memset(dst.data(), 0, dst.size());
+      return CopyElements(tensor.desc, tensor.data, desc, dst.data());
+    });
   });
-  if (made.ok()) Keep(key, *made);
-  return made;
 }
 
 Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& tensor, const PackSpec& spec) {
-  const std::lock_guard lock(mutex_);
   std::string format(spec.format);
   Append(&format, spec.params);
   Append(&format, spec.bytes);
-  const std::string key = KeyOf(device, tensor, format);
-  if (Handle found = Find(key)) return found;
-  auto made = MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
-  if (made.ok()) Keep(key, *made);
-  return made;
+  return FindOrMake(KeyOf(device, tensor, format), [&] {
+    return MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
+  });
 }
 
 WeightStore::Counts WeightStore::counts() const {
@@ -154,8 +143,8 @@ WeightStore::Counts WeightStore::counts() const {
   Counts counts;
   counts.made = made_;
   counts.shared = shared_;
-  for (const auto& [key, weak] : weights_) {
-    if (const Handle weight = weak.lock()) {
+  for (const auto& [key, entry] : weights_) {
+    if (const Handle weight = entry.weight.lock()) {
       ++counts.alive;
       counts.bytes += weight->bytes;
     }

@@ -2,12 +2,14 @@
 #ifndef MOKA_GRAPH_WEIGHTS_H_
 #define MOKA_GRAPH_WEIGHTS_H_
 
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "base/hash.h"
 #include "ops/device.h"
 
 namespace moka {
@@ -21,7 +23,8 @@ struct Weight {
 };
 
 // Thread-safe. Equal contents (not only equal addresses) with equal formats share one Weight, so that graphs that were
-// optimised for different outputs share folded weights, too.
+// optimised for different outputs share folded weights, too. Weights are made side by side; who wants one that is being
+// made waits for it.
 class WeightStore {
  public:
   using Handle = std::shared_ptr<const Weight>;
@@ -40,16 +43,23 @@ class WeightStore {
   Counts counts() const;
 
  private:
-  std::string KeyOf(const Device& device, const HostTensor& tensor, const std::string& format);
-  Handle Find(const std::string& key);
-  void Keep(const std::string& key, const Handle& weight);
-
-  mutable std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<const Weight>> weights_;
+  struct Entry {
+    std::weak_ptr<const Weight> weight;
+    bool making = false;
+  };
   struct Digest {
     std::weak_ptr<const void> owner;
-    uint64_t hash[2];
+    Hash128 hash;
   };
+  Hash128 DigestOf(const HostTensor& tensor);
+  std::string KeyOf(const Device& device, const HostTensor& tensor, const std::string& format);
+  // `make` returns a Result<Handle>; it is called without the lock.
+  template <class Make>
+  Result<Handle> FindOrMake(const std::string& key, const Make& make);
+
+  mutable std::mutex mutex_;
+  std::condition_variable made_one_;
+  std::map<std::string, Entry> weights_;
   std::map<std::pair<const void*, uint64_t>, Digest> digests_;  // by address and size, while their owner lives
   int64_t made_ = 0, shared_ = 0;
 };

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -62,6 +65,43 @@ TEST_F(PlatformFiles, RefusesAPipeWithoutWaitingForAWriter) {
   EXPECT_EQ(MappedFile::Open(pipe).status().code(), StatusCode::kNotFound);
   EXPECT_EQ(ReadFile(pipe).status().code(), StatusCode::kNotFound);
 }
+
+#if defined(__linux__)
+// KiB of the mapping around `address` that are in memory (proc_pid_smaps(5)).
+int64_t ResidentKilobytes(const void* address) {
+  std::ifstream maps("/proc/self/smaps");
+  const auto at = reinterpret_cast<uintptr_t>(address);
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0, end = 0;
+    int64_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) inside = begin <= at && at < end;
+    if (inside && std::sscanf(line.c_str(), "Rss: %" SCNd64, &kilobytes) == 1) return kilobytes;
+  }
+  return -1;
+}
+
+TEST_F(PlatformFiles, ReleasesPagesOfMappedFilesOnly) {
+  constexpr size_t kBytes = 1 << 20;
+  Write("large", std::string(kBytes, 'x'));
+  auto file = MappedFile::Open(Path("large"));
+  ASSERT_TRUE(file.ok());
+  const std::byte* data = (*file)->data();
+  const auto all_x = [&] { return std::count(data, data + kBytes, std::byte{'x'}) == int64_t{kBytes}; };
+  EXPECT_TRUE(all_x());
+  EXPECT_GE(ResidentKilobytes(data), 1024);
+  ReleaseMappedPages(data + 1, kBytes - 2);  // but for the first and the last page
+  EXPECT_LE(ResidentKilobytes(data), 2 * 64);
+  EXPECT_TRUE(all_x());
+  ReleaseMappedPages(data + 5, 10);
+  ReleaseMappedPages(data, kBytes + 1);  // no part of it lies in the file
+  EXPECT_GE(ResidentKilobytes(data), 1024);
+
+  std::string own(kBytes, 'y');
+  ReleaseMappedPages(own.data(), own.size());
+  EXPECT_EQ(own, std::string(kBytes, 'y'));
+}
+#endif
 
 TEST_F(PlatformFiles, ResolvesSymbolicLinks) {
   Write("real", "x");
