@@ -14,6 +14,9 @@ namespace {
 
 constexpr double kInlineMicroseconds = 4;  // shorter steps are not worth waking threads for
 constexpr int64_t kPiecesPerWorker = 4;
+// The scratch of steps without any: kernels lay out its parts before they know which of them are used, and nothing may
+// be added to a null pointer.
+alignas(64) std::byte no_scratch[64];
 
 // What a reference needs of its node; a step's own OpCall ends with linking.
 struct ReferenceNode {
@@ -145,7 +148,8 @@ class CpuReplay final : public Replay {
     for (size_t i = 0; i < args_.size(); ++i) {
       const LinkedStep& step = program_.steps[i];
       const size_t scratch = step.first_place + step.num_src + step.num_dst + step.num_packs;
-      args_[i].scratch = static_cast<std::byte*>(pointers_[scratch]);
+      auto* memory = static_cast<std::byte*>(pointers_[scratch]);
+      args_[i].scratch = memory != nullptr ? memory : no_scratch;
     }
     moved_ = false;
   }
