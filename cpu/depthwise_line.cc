@@ -17,20 +17,21 @@ namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
 // Any kernel, one pixel: only the points inside.
-HWY_INLINE void AnyPixel(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight) {
+template <class Part>
+HWY_INLINE void AnyPixel(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight, Part part) {
   const D d;
-  const int64_t x0 = x * line.stride_w - line.pad_w, left = line.out.channels - c;
-  V acc = hn::Zero(d);
+  const int64_t x0 = x * line.stride_w - line.pad_w;
+  V acc[1] = {StartOfSums(line.out, part, c)};
   for (int64_t r = line.row_begin; r < line.row_end; ++r) {
     const float* src = line.src + (line.y + (r - line.row_begin) * line.dilation_h) * line.src_row + c;
     for (int64_t k = 0; k < line.kernel_w; ++k) {
       const int64_t in_x = x0 + k * line.dilation_w;
       if (in_x < 0 || in_x >= line.in_w) continue;
       const V w = hn::LoadU(d, weight + (r * line.kernel_w + k) * kLanes);
-      acc = hn::MulAdd(LoadChannels(src + in_x * line.src_pixel, left), w, acc);
+      acc[0] = hn::MulAdd(Load(part, src + in_x * line.src_pixel), w, acc[0]);
     }
   }
-  FinishPixel(line.out, x, c, acc);
+  FinishPixels<1>(line.out, x, part, c, acc);
 }
 
 // kPixels neighbours. Each input is loaded once a kernel row; where not kInside, those outside of the image are left
@@ -41,7 +42,8 @@ HWY_INLINE void Pixels(const DepthwiseLine& line, int64_t x, int64_t c, const fl
   constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
   const int64_t in_x = x * kStride - line.pad_w;
   V acc[kPixels];
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = hn::Zero(d);
+  const V start = StartOfSums(line.out, part, c);
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
   const float* src = line.src + line.y * line.src_row + in_x * line.src_pixel + c;
   const float* w = weight + line.row_begin * kWidth * kLanes;
   for (int64_t r = line.row_begin; r < line.row_end; ++r) {
@@ -50,7 +52,7 @@ HWY_INLINE void Pixels(const DepthwiseLine& line, int64_t x, int64_t c, const fl
     MOKA_UNROLL for (int k = 0; k < kWidth; ++k) taps[k] = hn::LoadU(d, w + k * kLanes);
     MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
       if (kInside || (in_x + i >= 0 && in_x + i < line.in_w)) {
-        const V in = Load(part, p_src);
+        const V in = InRegister(Load(part, p_src));
         MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
           const int k = i - p * kStride;
           if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
@@ -61,7 +63,7 @@ HWY_INLINE void Pixels(const DepthwiseLine& line, int64_t x, int64_t c, const fl
     w += kWidth * kLanes;
     src += line.dilation_h * line.src_row;
   }
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(line.out, x + p, c, acc[p]);
+  FinishPixels<kPixels>(line.out, x, part, c, acc);
 }
 
 // Tiles of kPixels from pixel x on, as many as fit. Returns the first pixel that is left.
@@ -100,7 +102,10 @@ void FixedLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_e
 void AnyLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
   const int64_t weight_step = line.kernel_h * line.kernel_w * kLanes;
   for (int64_t x = 0; x < line.out.width; ++x) {
-    for (int64_t v = vector_begin; v < vector_end; ++v) AnyPixel(line, x, v * kLanes, line.weight + v * weight_step);
+    const float* weight = line.weight + vector_begin * weight_step;
+    const int64_t begin = vector_begin * kLanes, end = std::min(vector_end * kLanes, line.out.channels);
+    ForEachVector(end - begin, [&](auto part, int64_t c)
+                                   HWY_ATTR { AnyPixel(line, x, begin + c, weight + c / kLanes * weight_step, part); });
   }
 }
 

@@ -20,12 +20,13 @@ namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
 // kPixels neighbours of kernels that are kWidth wide.
-template <int kPixels, int kWidth, int kStride>
-HWY_INLINE void GroupedPixels(const GroupedLine& line, int64_t x) {
+template <int kPixels, int kWidth, int kStride, class Part>
+HWY_INLINE void GroupedPixels(const GroupedLine& line, int64_t x, Part part) {
   const D d;
   constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
   V acc[kPixels];
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = hn::Zero(d);
+  const V start = StartOfSums(line.out, part, line.channel);
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
   const float* src = line.src + x * kStride * line.pixel;
   const float* w = line.weight;
   for (int64_t r = 0; r < line.kernel_h; ++r, src += line.dilation_h * line.row) {
@@ -44,15 +45,16 @@ HWY_INLINE void GroupedPixels(const GroupedLine& line, int64_t x) {
       }
     }
   }
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(line.out, x + p, line.channel, acc[p]);
+  FinishPixels<kPixels>(line.out, x, part, line.channel, acc);
 }
 
 // Kernels of any width, stride and dilation.
-template <int kPixels>
-HWY_INLINE void AnyGroupedPixels(const GroupedLine& line, int64_t x) {
+template <int kPixels, class Part>
+HWY_INLINE void AnyGroupedPixels(const GroupedLine& line, int64_t x, Part part) {
   const D d;
   V acc[kPixels];
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = hn::Zero(d);
+  const V start = StartOfSums(line.out, part, line.channel);
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
   const int64_t step = line.stride_w * line.pixel;
   const float* src = line.src + x * step;
   const float* w = line.weight;
@@ -68,31 +70,41 @@ HWY_INLINE void AnyGroupedPixels(const GroupedLine& line, int64_t x) {
       }
     }
   }
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) FinishPixel(line.out, x + p, line.channel, acc[p]);
+  FinishPixels<kPixels>(line.out, x, part, line.channel, acc);
 }
 
-template <int kPixels, int kWidth, int kStride>
-int64_t GroupedTilesFrom(const GroupedLine& line, int64_t x) {
+template <int kPixels, int kWidth, int kStride, class Part>
+int64_t GroupedTilesFrom(const GroupedLine& line, int64_t x, Part part) {
   for (; x + kPixels <= line.out.width; x += kPixels) {
     if constexpr (kWidth == 0) {
-      AnyGroupedPixels<kPixels>(line, x);
+      AnyGroupedPixels<kPixels>(line, x, part);
     } else {
-      GroupedPixels<kPixels, kWidth, kStride>(line, x);
+      GroupedPixels<kPixels, kWidth, kStride>(line, x, part);
     }
   }
   return x;
 }
 
 // Sums of 14 pixels beside the weights want 32 registers.
-template <int kWidth, int kStride>
-void GroupedTilesOf(const GroupedLine& line) {
+template <int kWidth, int kStride, class Part>
+void GroupedTilesOf(const GroupedLine& line, Part part) {
   int64_t x = 0;
 #if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64
-  x = GroupedTilesFrom<14, kWidth, kStride>(line, x);
+  x = GroupedTilesFrom<14, kWidth, kStride>(line, x, part);
 #endif
-  x = GroupedTilesFrom<7, kWidth, kStride>(line, x);
-  x = GroupedTilesFrom<3, kWidth, kStride>(line, x);
-  GroupedTilesFrom<1, kWidth, kStride>(line, x);
+  x = GroupedTilesFrom<7, kWidth, kStride>(line, x, part);
+  x = GroupedTilesFrom<3, kWidth, kStride>(line, x, part);
+  GroupedTilesFrom<1, kWidth, kStride>(line, x, part);
+}
+
+template <int kWidth, int kStride>
+void GroupedTilesOf(const GroupedLine& line) {
+  const int64_t left = line.out.channels - line.channel;
+  if (left >= kLanes) {
+    GroupedTilesOf<kWidth, kStride>(line, FullVector());
+  } else {
+    GroupedTilesOf<kWidth, kStride>(line, PartVector{left});
+  }
 }
 
 void GroupedTiles(const GroupedLine& line) {

@@ -17,23 +17,38 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
-// `left` channels from here on: whole vectors are the rule.
-HWY_INLINE V LoadChannels(const float* p, int64_t left) {
-  return left >= kLanes ? hn::LoadU(D(), p) : LoadPart(p, left);
+// Keeps what was loaded in a register. GCC would rather read memory again for each use, and one load a use is more than
+// a core can do beside one multiply-add.
+HWY_INLINE V InRegister(V v) {
+#if HWY_ARCH_X86 && !HWY_COMPILER_MSVC
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
 }
 
-// Pixel x, the vector of channels from c on.
-HWY_INLINE void FinishPixel(const LineOutput& out, int64_t x, int64_t c, V acc) {
+// What the sums of the vector of channels from c on start from.
+template <class Part>
+HWY_INLINE V StartOfSums(const LineOutput& out, Part part, int64_t c) {
+  return out.bias != nullptr ? Load(part, out.bias + c) : hn::Zero(D());
+}
+
+// Pixels [x, x + kPixels), the vector of channels from c on.
+template <int kPixels, class Part>
+HWY_INLINE void FinishPixels(const LineOutput& out, int64_t x, Part part, int64_t c, V (&acc)[kPixels]) {
   const D d;
-  const int64_t left = out.channels - c;
-  if (out.bias != nullptr) acc = hn::Add(acc, LoadChannels(out.bias + c, left));
-  if (out.residual != nullptr) acc = hn::Add(acc, LoadChannels(out.residual + x * out.residual_pixel + c, left));
-  acc = ClipNan(acc, hn::Set(d, out.lo), hn::Set(d, out.hi));
+  if (out.residual != nullptr) {
+    const float* residual = out.residual + x * out.residual_pixel + c;
+    MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+      acc[p] = hn::Add(acc[p], Load(part, residual));
+      residual += out.residual_pixel;
+    }
+  }
+  const V lo = hn::Set(d, out.lo), hi = hn::Set(d, out.hi);
   float* dst = out.dst + x * out.pixel + c;
-  if (left >= kLanes) {
-    hn::StoreU(acc, d, dst);
-  } else {
-    StorePart(acc, dst, left);
+  const int64_t step = out.pixel;
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+    Store(part, ClipNan(acc[p], lo, hi), dst);
+    dst += step;
   }
 }
 
