@@ -1,11 +1,20 @@
 #include "formats/onnx/versions_normalization.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "formats/onnx/types.h"
 
 namespace moka::onnx {
 namespace {
+
+// True for a constant of one element whose bytes are all zero: false, and +0 of any type of float.
+bool IsZero(Upgrader& up, ValueId id) {
+  const HostTensor* tensor = up.scope().graph().value(id).constant.get();
+  if (tensor == nullptr || tensor->desc.type == DataType::kString || tensor->desc.NumElements() != 1) return false;
+  const auto* bytes = static_cast<const uint8_t*>(tensor->data);
+  return std::all_of(bytes, bytes + SizeOf(tensor->desc.type), [](uint8_t byte) { return byte == 0; });
+}
 
 Status DropResults(Upgrader& up, OnnxNode& node, const char* why) {
   for (size_t i = 1; i < node.dst.size(); ++i) {
@@ -65,14 +74,12 @@ Status DropoutAttributes(Upgrader& up, OnnxNode& node) {
   return Status();
 }
 
-// Without training and mask nothing is left.
+// Without training, or with a ratio of 0, nothing is left but the mask.
 Status DropoutIdentity(Upgrader& up, OnnxNode& node) {
-  if (node.src.size() > 2 && node.src[2] != kNoValue) {
-    const HostTensor* training = up.scope().graph().value(node.src[2]).constant.get();
-    const bool off = training != nullptr && training->desc.type == DataType::kBool &&
-                     training->desc.NumElements() == 1 && *static_cast<const uint8_t*>(training->data) == 0;
-    if (!off) return Status();
-  }
+  const auto is_zero = [&](size_t src, bool absent) {
+    return node.src.size() > src && node.src[src] != kNoValue ? IsZero(up, node.src[src]) : absent;
+  };
+  if (!is_zero(2, true) && !is_zero(1, false)) return Status();
   // The converter of attributes left a mask only where it is used, maybe under a new name.
   const bool has_mask = node.dst.size() > 1 && node.dst[1] != kNoValue;
   if (has_mask && (up.opset() < 12 || up.IsUsed(node.dst[1]))) return Status();

@@ -18,7 +18,7 @@ using test::DimSpecs;
 using test::ModelBuilder;
 using test::TensorSpec;
 
-// A model of one node that reads "x" and the initializer "b" (if the node names it) and makes "y" and `more` results.
+// A model of one node that reads "x" and the initializers "b" and "zero" (if the node names them).
 struct OneNode {
   int64_t opset;
   std::string op;
@@ -33,6 +33,7 @@ Result<Graph> Read(const OneNode& node) {
   model.SetIrVersion(3);
   model.AddInput("x", node.dims);
   model.AddInitializer<float>("b", {3}, {1, 2, 3});
+  model.AddInitializer<float>("zero", {}, {0});
   model.AddNode(node.op, node.src, node.dst, node.attributes, "n");
   for (const std::string& result : node.dst) {
     if (!result.empty() && result != "unused") model.AddOutput(result);
@@ -149,6 +150,9 @@ TEST(OnnxVersions, DropoutIsIdentityUnlessItsMaskIsUsed) {
   Result<Graph> fed = Read({12, "Dropout", {"x", "b", "x"}});
   ASSERT_TRUE(fed.ok());
   EXPECT_EQ(OpsOf(*fed), Names{"Dropout"}) << "training_mode is fed";
+  Result<Graph> nothing = Read({12, "Dropout", {"x", "zero", "x"}});
+  ASSERT_TRUE(nothing.ok());
+  EXPECT_EQ(OpsOf(*nothing), Names{"Identity"}) << "drops nothing in training either";
 }
 
 TEST(OnnxVersions, TopKCountBecomesAnInput) {
