@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times moka and its peers on the same networks, in alternation, and prints and stores the table.
 
-usage: compare.py MOKA PROBE PYTHON NETWORKS_DIR OUT.json [NAME...] [--core] [--threads 1 2] [--rounds N]
+usage: compare.py MOKA PROBE PYTHON NETWORKS_DIR OUT.json [NAME...] [--core] [--isa avx2] [--threads 1 2] [--rounds N]
 
 MOKA is the program `moka`, PROBE bench/machine_probe, PYTHON the interpreter that has the peers (requirements.txt),
 NETWORKS_DIR what export_networks.py and convert.py wrote. Per network and number of threads each engine is a worker
@@ -12,6 +12,7 @@ between two threads are sampled in each round too. The figures are medians over 
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -25,6 +26,9 @@ from table import row_of
 HERE = pathlib.Path(__file__).resolve().parent
 ENGINES = ("moka", "onnxruntime", "openvino", "ncnn", "mnn")
 FILES = {"ncnn": "ncnn.param", "mnn": "mnn.mnn"}
+# How engines are kept from wider vectors. The released onnxruntime, ncnn and MNN look at the CPU alone and have no such
+# switch; OpenVINO limits what it computes with oneDNN, that is convolutions and products.
+LIMITS = {"avx2": {"moka": {"MOKA_SIMD_TARGET": "AVX2"}, "openvino": {"ONEDNN_MAX_CPU_ISA": "AVX2"}}}
 RUNS = 5
 # Beyond this difference from f64, relative to the largest output, an engine computes something else.
 WORST_ERROR = 1e-2
@@ -33,10 +37,15 @@ WORST_ERROR = 1e-2
 class Talker:
     """A process that answers lines."""
 
-    def __init__(self, command, log):
-        command = list(map(str, command))
+    def __init__(self, command, log, settings):
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+            list(map(str, command)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            bufsize=1,
+            env={**os.environ, **settings},
         )
 
     def read(self):
@@ -60,6 +69,11 @@ def command_of(engine, args, folder, threads):
     if engine == "moka":
         return [args.moka, "bench", model, "--worker", *common]
     return [args.python, HERE / "worker.py", engine, model, *common]
+
+
+def settings_of(engine, args):
+    """Of its environment."""
+    return LIMITS[args.isa].get(engine, {}) if args.isa else {}
 
 
 def flops_of(args, name):
@@ -99,7 +113,7 @@ def start(args, name, threads, scratch, log):
     """Workers that are ready and right, and a dictionary of figures for each engine, also for those that failed."""
     folder, workers, figures = args.networks / name, {}, {}
     for engine in args.engines:
-        worker = Talker(command_of(engine, args, folder, threads), log)
+        worker = Talker(command_of(engine, args, folder, threads), log, settings_of(engine, args))
         try:
             ready = json.loads(worker.read())
             memory = json.loads(worker.ask("mem"))
@@ -164,13 +178,15 @@ def main():
     parser.add_argument("--core", action="store_true")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--engines", nargs="+", default=ENGINES, choices=ENGINES)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES)
+    parser.add_argument("--isa", choices=LIMITS, help="limit those engines to it that can be, and measure no others")
     args = parser.parse_intermixed_args()
+    args.engines = args.engines or [e for e in ENGINES if not args.isa or e in LIMITS[args.isa]]
     scratch = args.out.parent / "outputs"
     scratch.mkdir(parents=True, exist_ok=True)
-    results = {"engines": args.engines, "package_bytes": package_bytes(args), "entries": []}
+    results = {"engines": args.engines, "isa": args.isa, "package_bytes": package_bytes(args), "entries": []}
     with open(args.out.with_suffix(".log"), "w", encoding="utf-8") as log:
-        probe = Talker([args.probe], log)
+        probe = Talker([args.probe], log, settings_of("moka", args))
         for network in choose(args.names, args.core):
             for threads in args.threads:
                 entry = measure(args, network, threads, probe, scratch, log)

@@ -11,6 +11,7 @@ import argparse
 import json
 import pathlib
 import sys
+import unittest.mock
 
 import numpy
 import torch
@@ -99,11 +100,19 @@ def export(network, folder):
     numpy.save(folder / "output.npy", net(x if network.vocabulary else x.double()).numpy())
     path = folder / "exported.onnx"
     names = {"input_names": ["input"], "output_names": ["output"]}
-    torch.onnx.export(net.float(), x, str(path), opset_version=OPSET, **names)
+    # torchvision's Swin calls it in training mode, with a ratio of 0: some engines refuse that.
+    with unittest.mock.patch("torch.nn.functional.dropout", lambda x, *_, **__: x):
+        torch.onnx.export(net.float(), x, str(path), opset_version=OPSET, **names)
     (folder / "calibration.json").write_text(json.dumps(figures) + "\n")
     # Last, so that what is there is whole.
     path.rename(folder / "model.onnx")
     print(network.name, json.dumps(figures), flush=True)
+
+
+def with_bases(networks):
+    """Before a network of a batch of 8 that of one sample, which convert.py gives to ncnn."""
+    names = {name for network in networks for name in (network.name, network.name.removesuffix("_batch8"))}
+    return choose(names, False)
 
 
 def main():
@@ -112,7 +121,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--core", action="store_true")
     args = parser.parse_args()
-    for network in choose(args.names, args.core):
+    for network in with_bases(choose(args.names, args.core)):
         folder = args.outdir / network.name
         if not (folder / "model.onnx").exists():
             export(network, folder)

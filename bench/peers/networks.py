@@ -1,6 +1,7 @@
-"""The networks that are measured: one row each."""
+"""The networks that are measured: one row each. usage: networks.py [NAME...] [--core] prints the names of those chosen."""
 
 import dataclasses
+import sys
 import typing
 
 import torch
@@ -61,3 +62,7 @@ def choose(names, core):
     if unknown := sorted(set(names) - known):
         raise SystemExit(f"unknown network {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     return [n for n in NETWORKS if (n.name in names if names else n.core or not core)]
+
+
+if __name__ == "__main__":
+    print(*(n.name for n in choose([a for a in sys.argv[1:] if a != "--core"], "--core" in sys.argv)), sep="\n")

@@ -41,6 +41,13 @@ def cell(entry, engine):
     return f"{figures['ms']:.2f}" if "ms" in figures else "failed"
 
 
+def beside_peers(entry, key):
+    """Ours beside the least of the peers', as "57 / 64"."""
+    peers = [figures[key] for name, figures in entry["engines"].items() if name != OURS and key in figures]
+    ours = entry["engines"].get(OURS, {}).get(key)
+    return f"{ours:.0f} / {min(peers):.0f}" if peers and ours is not None else "-"
+
+
 def row_of(entry, engines):
     """A line of the table of times."""
     faster = speedup(entry)
@@ -48,14 +55,20 @@ def row_of(entry, engines):
     cells = [entry["network"], str(entry["threads"]), *(cell(entry, engine) for engine in engines)]
     cells.append(f"{faster:.2f}" if faster else "-")
     cells.append(f"{percent_of_peak(entry, ours):.0f} %" if ours else "-")
+    cells += [beside_peers(entry, "ready_ms"), beside_peers(entry, "memory_mb")]
     return f"| {' | '.join(cells)} |"
 
 
 def markdown(results):
     engines, entries = results["engines"], results["entries"]
-    lines = ["Warm, ms; then the fastest peer's time by ours, and our part of the peak measured in the same rounds.", ""]
-    lines.append(f"| network | threads | {' | '.join(engines)} | faster | of peak |")
-    lines.append("|" + "---|" * (len(engines) + 4))
+    limit = f" Engines limited to {results['isa']}." if results.get("isa") else ""
+    lines = [
+        "Warm, ms; then the fastest peer's time by ours, and our part of the peak measured in the same rounds; load and first "
+        f"run, ms, and memory above import, MB: ours / the least of the peers'.{limit}",
+        "",
+        f"| network | threads | {' | '.join(engines)} | faster | of peak | load + first | memory |",
+        "|" + "---|" * (len(engines) + 6),
+    ]
     lines += [row_of(entry, engines) for entry in entries]
     lines += ["", "| | " + " | ".join(engines) + " |", "|" + "---|" * (len(engines) + 1)]
     for title, key, form in (

@@ -26,7 +26,7 @@ RESULTS = {
 class KernelTable(unittest.TestCase):
     def test_winograd_counts_apart_and_means_are_geometric(self):
         lines = table.summary(table.rows_of(RESULTS))
-        self.assertEqual(lines[0], "winograd: 1.00 times oneDNN in the geometric mean of 2, least 0.50 (wanted: 1.20, least 0.00)")
+        self.assertEqual(lines[0], "winograd: 1.00 times oneDNN in the geometric mean of 2, least 0.50 (wanted: 1.20)")
         self.assertEqual(lines[1], "convolution: 0.50 times oneDNN in the geometric mean of 1, least 0.50")
         self.assertEqual(len(lines), 2)
 

@@ -10,7 +10,10 @@ import table  # noqa: E402
 
 
 def entry(network, kind, threads, **ms):
-    engines = {name: {"ms": value, "cold_ms": 2 * value} if value else {"failed": "why"} for name, value in ms.items()}
+    engines = {
+        name: {"ms": value, "cold_ms": 2 * value, "ready_ms": 10 * value, "memory_mb": 100 - value} if value else {"failed": "why"}
+        for name, value in ms.items()
+    }
     return {
         "network": network,
         "kind": kind,
@@ -42,9 +45,9 @@ class Table(unittest.TestCase):
     def test_rows(self):
         rows = [table.row_of(e, RESULTS["engines"]) for e in RESULTS["entries"]]
         # 4 GFLOP in 40 ms are 100 of 200 GFLOP/s.
-        self.assertEqual(rows[0], "| a | 1 | 40.00 | 50.00 | 80.00 | 1.25 | 50 % |")
-        self.assertEqual(rows[1], "| b | 1 | 40.00 | 80.00 | failed | 2.00 | 50 % |")
-        self.assertEqual(rows[3], "| d | 2 | failed | 3.00 | 4.00 | - | - |")
+        self.assertEqual(rows[0], "| a | 1 | 40.00 | 50.00 | 80.00 | 1.25 | 50 % | 400 / 500 | 60 / 20 |")
+        self.assertEqual(rows[1], "| b | 1 | 40.00 | 80.00 | failed | 2.00 | 50 % | 400 / 800 | 60 / 20 |")
+        self.assertEqual(rows[3], "| d | 2 | failed | 3.00 | 4.00 | - | - | - | - |")
 
     def test_means_are_geometric_and_by_kind(self):
         lines = table.summary(RESULTS["entries"])
@@ -57,7 +60,9 @@ class Table(unittest.TestCase):
         self.assertIn("onnxruntime 69.0", text)
         self.assertIn("cold, ms: a, 1 | 80.00 | 100.00 | 160.00", text)
         widths = {line.count("|") for line in text.splitlines() if line.startswith("| a |")}
-        self.assertEqual(widths, {8})
+        self.assertEqual(widths, {10})
+        self.assertNotIn("limited", text)
+        self.assertIn("limited to avx2", table.markdown({**RESULTS, "isa": "avx2"}))
 
     def test_the_figure_is_xml_with_a_dot_for_each_time(self):
         root = xml.etree.ElementTree.fromstring(table.figure(RESULTS, 1))
