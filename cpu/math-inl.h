@@ -60,16 +60,42 @@ HWY_INLINE V VectorExp(V x) {
   return ExpOfRange(ClipNan(x, hn::Set(d, -104.0f), hn::Set(d, 89.0f)));
 }
 
-// For x <= 0 or NaN. Denormal results become 0: they cost some processors several times the normal ones, and softmax
-// meets them in every masked position. So one factor is enough, whose exponent is n plus the bias: the other bits of
-// `biased` are shifted out.
-HWY_INLINE V VectorExpFlushed(V x) {
+// For |x| <= 87.34 or NaN, whose results are normal numbers: one factor is enough, and its exponent is n plus the bias:
+// the other bits of the rounded number are shifted out.
+#if HWY_TARGET == HWY_AVX3
+// exp(x) = 2^(n/16) p with x = n ln(2)/16 + r and |r| <= ln(2)/32: a vector holds the sixteen fractions of 2, and a
+// polynomial of degree 3 is within 1e-8 of exp(r).
+HWY_ALIGN static constexpr float kSixteenthsOfTwo[16] = {
+    1.0f,        1.04427378f, 1.09050773f, 1.13878863f, 1.18920712f, 1.24185781f, 1.29683955f, 1.35425555f,
+    1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f, 1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};
+HWY_INLINE V ExpNormal(V x) {
   const D d;
   const hn::RebindToSigned<D> di;
-  const V lowest = hn::Set(d, -87.33654f);
-  const ExpParts parts = SplitExp(AtLeastNan(x, lowest));
-  const V scale = hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(parts.biased), hn::Set(di, 127 << 23)));
-  return hn::IfThenZeroElse(hn::Lt(x, lowest), hn::Mul(parts.p, scale));
+  const V biased = hn::MulAdd(x, hn::Set(d, 16 * 1.44269504f), hn::Set(d, kExpRound));
+  const V n = hn::Sub(biased, hn::Set(d, kExpRound));
+  V r = hn::NegMulAdd(n, hn::Set(d, 0.693145752f / 16), x);
+  r = hn::NegMulAdd(n, hn::Set(d, 1.42860677e-6f / 16), r);
+  const auto bits = hn::BitCast(di, biased);
+  const auto fraction = hn::IndicesFromVec(d, hn::And(bits, hn::Set(di, 15)));
+  const V power = hn::TableLookupLanes(hn::Load(d, kSixteenthsOfTwo), fraction);
+  const V scale = hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(hn::ShiftRight<4>(bits)), hn::BitCast(di, power)));
+  return hn::Mul(Polynomial(r, 1.0f / 6, 0.5f, 1.0f, 1.0f), scale);
+}
+#else
+HWY_INLINE V ExpNormal(V x) {
+  const D d;
+  const hn::RebindToSigned<D> di;
+  const ExpParts parts = SplitExp(x);
+  return hn::Mul(parts.p, hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(parts.biased), hn::Set(di, 127 << 23))));
+}
+#endif
+inline constexpr float kLowestNormalExp = -87.33654f;
+
+// For x <= 0 or NaN. Denormal results become 0: they cost some processors several times the normal ones, and softmax
+// meets them in every masked position.
+HWY_INLINE V VectorExpFlushed(V x) {
+  const V lowest = hn::Set(D(), kLowestNormalExp);
+  return hn::IfThenZeroElse(hn::Lt(x, lowest), ExpNormal(AtLeastNan(x, lowest)));
 }
 
 HWY_INLINE V VectorTanh(V x) {
@@ -92,25 +118,26 @@ HWY_INLINE V VectorErf(V x) {
   return ClipNan(hn::Div(hn::Mul(x, p), q), hn::Set(d, -1.0f), hn::Set(d, 1.0f));
 }
 
-// x / y for 1 <= y <= 2, within a unit in the last place: a step of Newton's from an estimate of 14 bits costs less
-// than a division of 16 lanes.
-HWY_INLINE V DivideByMoreThanOne(V x, V y) {
+// Small results stay precise, those below the normal numbers are 0.
 #if HWY_TARGET == HWY_AVX3
+// 1 / (1 + exp(-x)). A step of Newton's from an estimate of 14 bits is within a unit in the last place, and costs less
+// than a division of 16 lanes.
+HWY_INLINE V VectorSigmoid(V x) {
+  const D d;
+  const V one = hn::Set(d, 1.0f), lowest = hn::Set(d, kLowestNormalExp);
+  const V y = hn::Add(one, ExpNormal(hn::Neg(ClipNan(x, lowest, hn::Neg(lowest)))));
   const V r = hn::ApproximateReciprocal(y);
-  return hn::Mul(x, hn::MulAdd(r, hn::NegMulAdd(y, r, hn::Set(D(), 1.0f)), r));
-#else
-  return hn::Div(x, y);
-#endif
+  return hn::IfThenZeroElse(hn::Lt(x, lowest), hn::MulAdd(r, hn::NegMulAdd(y, r, one), r));
 }
-
-// e / (1 + e) for x < 0 and 1 / (1 + e) else, with e = exp(-|x|): nothing overflows, small results stay precise, those
-// below the normal numbers are 0.
+#else
+// e / (1 + e) for x < 0 and 1 / (1 + e) else, with e = exp(-|x|): nothing overflows.
 HWY_INLINE V VectorSigmoid(V x) {
   const D d;
   const V one = hn::Set(d, 1.0f);
   const V e = VectorExpFlushed(hn::Or(x, hn::Set(d, -0.0f)));
-  return DivideByMoreThanOne(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
 }
+#endif
 
 HWY_INLINE V VectorSilu(V x) { return hn::Mul(x, VectorSigmoid(x)); }
 
