@@ -100,8 +100,9 @@ def export(network, folder):
     numpy.save(folder / "output.npy", net(x if network.vocabulary else x.double()).numpy())
     path = folder / "exported.onnx"
     names = {"input_names": ["input"], "output_names": ["output"]}
-    # torchvision's Swin calls it in training mode, with a ratio of 0: some engines refuse that.
-    with unittest.mock.patch("torch.nn.functional.dropout", lambda x, *_, **__: x):
+    # torchvision's Swin calls it in training mode, with a ratio of 0: some engines refuse that. Without gradients, attention
+    # would run in one native operator, which the exporter does not know.
+    with torch.enable_grad(), unittest.mock.patch("torch.nn.functional.dropout", lambda x, *_, **__: x):
         torch.onnx.export(net.float(), x, str(path), opset_version=OPSET, **names)
     (folder / "calibration.json").write_text(json.dumps(figures) + "\n")
     # Last, so that what is there is whole.
