@@ -6,8 +6,9 @@ usage: compare.py MOKA PROBE PYTHON NETWORKS_DIR OUT.json [NAME...] [--core] [--
 MOKA is the program `moka`, PROBE bench/machine_probe, PYTHON the interpreter that has the peers (requirements.txt),
 NETWORKS_DIR what export_networks.py and convert.py wrote. Per network and number of threads each engine is a worker
 process; they load one after another, and then take turns: in each round each engine runs once after a sweep of the caches
-(cold) and then RUNS times in a row (warm, their median counts). The peak of the machine and the round trip of a cache line
-between two threads are sampled in each round too. The figures are medians over rounds.
+(cold) and then RUNS times in a row (warm, their median counts). Loading and first results are medians over STARTS processes.
+The peak of the machine and the round trip of a cache line between two threads are sampled in each round too. The figures
+are medians over rounds.
 """
 
 import argparse
@@ -30,6 +31,7 @@ FILES = {"ncnn": "ncnn.param", "mnn": "mnn.mnn"}
 # switch; OpenVINO limits what it computes with oneDNN, that is convolutions and products.
 LIMITS = {"avx2": {"moka": {"MOKA_SIMD_TARGET": "AVX2"}, "openvino": {"ONEDNN_MAX_CPU_ISA": "AVX2"}}}
 RUNS = 5
+STARTS = 3
 # Beyond this difference from f64, relative to the largest output, an engine computes something else.
 WORST_ERROR = 1e-2
 
@@ -113,9 +115,13 @@ def start(args, name, threads, scratch, log):
     """Workers that are ready and right, and a dictionary of figures for each engine, also for those that failed."""
     folder, workers, figures = args.networks / name, {}, {}
     for engine in args.engines:
-        worker = Talker(command_of(engine, args, folder, threads), log, settings_of(engine, args))
+        readies = []
         try:
-            ready = json.loads(worker.read())
+            for _ in range(STARTS):
+                worker = Talker(command_of(engine, args, folder, threads), log, settings_of(engine, args))
+                readies.append(json.loads(worker.read()))
+                if len(readies) < STARTS:
+                    worker.end()
             memory = json.loads(worker.ask("mem"))
             target = scratch / f"{name}_{engine}_{threads}"
             error, same_top = error_of(worker, folder, target)
@@ -124,10 +130,10 @@ def start(args, name, threads, scratch, log):
             worker.end()
             continue
         figures[engine] = {
-            "load_ms": ready["load_ms"],
-            "first_ms": ready["first_ms"],
-            "ready_ms": ready["load_ms"] + ready["first_ms"],
-            "memory_mb": (memory["peak_kb"] - ready["import_rss_kb"]) / 1024,
+            "load_ms": statistics.median(r["load_ms"] for r in readies),
+            "first_ms": statistics.median(r["first_ms"] for r in readies),
+            "ready_ms": statistics.median(r["load_ms"] + r["first_ms"] for r in readies),
+            "memory_mb": (memory["peak_kb"] - readies[-1]["import_rss_kb"]) / 1024,
             "error": error,
             "same_top": same_top,
         }
