@@ -192,6 +192,10 @@ Result<std::string> ReadFile(const std::string& path) {
 }
 
 Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
+  return WriteFileAtomically(path, std::span(&bytes, 1));
+}
+
+Status WriteFileAtomically(const std::string& path, std::span<const std::string_view> parts) {
   MOKA_RETURN_IF_ERROR(MakeFolders(path));
   std::string temporary = path + ".XXXXXX";
   bool written = true;
@@ -199,11 +203,13 @@ Status WriteFileAtomically(const std::string& path, std::string_view bytes) {
     const FileDescriptor file(::mkstemp(temporary.data()));
     if (file.get() < 0) return FileError(path, "write beside");
     ::fchmod(file.get(), 0644);
-    while (!bytes.empty() && written) {
-      const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) written = false;
-      if (put > 0) bytes.remove_prefix(static_cast<size_t>(put));
+    for (std::string_view bytes : parts) {
+      while (!bytes.empty() && written) {
+        const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) written = false;
+        if (put > 0) bytes.remove_prefix(static_cast<size_t>(put));
+      }
     }
   }
   if (written && std::rename(temporary.c_str(), path.c_str()) == 0) return {};

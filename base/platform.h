@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,7 @@ Result<std::string> CanonicalPath(const std::string& path);
 Result<std::string> ReadFile(const std::string& path);
 // Readers of `path` see the old or the new contents, never a part. Makes missing folders.
 Status WriteFileAtomically(const std::string& path, std::string_view bytes);
+Status WriteFileAtomically(const std::string& path, std::span<const std::string_view> parts);
 // $MOKA_CACHE_DIR, else $XDG_CACHE_HOME/moka, else ~/.cache/moka; "" where there is none. It may not exist yet.
 std::string CacheDirectory();
 

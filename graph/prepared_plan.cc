@@ -37,7 +37,8 @@ Status CheckMemory(const Plan& plan, uint64_t limit) {
 
 class WeightMaker {
  public:
-  WeightMaker(PreparedPlan& prepared, WeightStore& store) : prepared_(prepared), store_(store) {
+  WeightMaker(PreparedPlan& prepared, WeightStore& store, const PackCache* cache)
+      : prepared_(prepared), store_(store), cache_(cache) {
     const Plan& plan = prepared_.plan;
     for (size_t s = 0; s < plan.slots.size(); ++s) {
       if (plan.slots[s].kind == PlanSlot::kWeight) slots_.push_back(s);
@@ -74,9 +75,9 @@ class WeightMaker {
   void Make(size_t s) {
     const PlanSlot& slot = prepared_.plan.slots[s];
     Device& device = *prepared_.devices[static_cast<size_t>(slot.device)];
-    auto weight = slot.pack >= 0
-                      ? store_.Pack(device, TensorOf(slot), prepared_.plan.packs[static_cast<size_t>(slot.pack)].spec)
-                      : store_.Place(device, TensorOf(slot), slot.desc);
+    auto weight = slot.pack >= 0 ? store_.Pack(device, TensorOf(slot),
+                                               prepared_.plan.packs[static_cast<size_t>(slot.pack)].spec, cache_)
+                                 : store_.Place(device, TensorOf(slot), slot.desc);
     if (weight.ok()) {
       prepared_.weights[s] = std::move(weight).value();
       ReleasePages(s);
@@ -88,12 +89,15 @@ class WeightMaker {
 
   // Of the file: what was packed or copied is not read again.
   void ReleasePages(size_t s) const {
-    const HostTensor& tensor = TensorOf(prepared_.plan.slots[s]);
-    if (!prepared_.weights[s]->imported) ReleaseMappedPages(tensor.data, tensor.desc.ExtentBytes());
+    const PlanSlot& slot = prepared_.plan.slots[s];
+    const HostTensor& tensor = TensorOf(slot);
+    const bool read_in_runs = slot.pack < 0 && prepared_.weights[s]->imported;
+    if (!read_in_runs) ReleaseMappedPages(tensor.data, tensor.desc.ExtentBytes());
   }
 
   PreparedPlan& prepared_;
   WeightStore& store_;
+  const PackCache* cache_;
   std::vector<size_t> slots_;
   std::vector<Status> statuses_;  // per slot of the plan
 };
@@ -163,7 +167,9 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   }
   const double bound = NowMicroseconds();
   MOKA_RETURN_IF_ERROR(CheckMemory(prepared->plan, request.memory_limit));
-  MOKA_RETURN_IF_ERROR(WeightMaker(*prepared, weights).Run(request.executor));
+  const PackCache cache(request.pack_cache);
+  MOKA_RETURN_IF_ERROR(
+      WeightMaker(*prepared, weights, request.pack_cache.empty() ? nullptr : &cache).Run(request.executor));
   MOKA_RETURN_IF_ERROR(LinkSegments(*prepared));
   prepared->bind_us = bound - start;
   prepared->prepare_us = NowMicroseconds() - bound;

@@ -23,6 +23,7 @@ struct PlanRequest {
   std::vector<Device*> devices;
   std::vector<int> workers;
   Executor* executor = nullptr;  // spreads the packing of weights; null: the caller alone. No part of what a plan is
+  std::string pack_cache;        // SessionOptions::pack_cache; no part of what a plan is either
   bool strict = false;
   bool verify = true;
   uint64_t memory_limit = 0;

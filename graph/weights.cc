@@ -10,6 +10,8 @@
 namespace moka {
 namespace {
 
+constexpr uint64_t kLeastCached = 64 << 10;  // what is smaller is packed sooner than a file is opened
+
 struct AlignedBytes {
   explicit AlignedBytes(size_t n) : size(n), data(static_cast<std::byte*>(AllocateAligned(n))) {}
   ~AlignedBytes() {
@@ -44,6 +46,29 @@ Result<WeightStore::Handle> MakeWeight(Device& device, uint64_t bytes, const Fil
   return WeightStore::Handle(std::move(weight));
 }
 
+Result<WeightStore::Handle> ImportWeight(Device& device, std::span<const std::byte> bytes,
+                                         std::shared_ptr<const void> owner) {
+  auto weight = std::make_shared<Weight>();
+  MOKA_ASSIGN_OR_RETURN(weight->buffer, device.Import(bytes.data(), bytes.size()));
+  weight->bytes = bytes.size();
+  weight->imported = true;
+  weight->owner = std::move(owner);
+  return WeightStore::Handle(std::move(weight));
+}
+
+std::string KeyOn(const Device& device, const std::string& content) {
+  const Device* identity = &device;
+  std::string key;
+  Append(&key, identity);
+  return key + content;
+}
+
+// In another process, or on another machine that has the folder: `driver` is the CPU's SIMD target.
+std::string KeyInCache(const Device& device, const std::string& content) {
+  const DeviceInfo& info = device.info();
+  return StrCat(info.name, '\n', info.driver, '\n', info.hardware, '\n') + content;
+}
+
 }  // namespace
 
 Hash128 WeightStore::DigestOf(const HostTensor& tensor) {
@@ -61,16 +86,13 @@ Hash128 WeightStore::DigestOf(const HostTensor& tensor) {
   return hash;
 }
 
-std::string WeightStore::KeyOf(const Device& device, const HostTensor& tensor, const std::string& format) {
-  const Device* identity = &device;
+std::string WeightStore::ContentKey(const HostTensor& tensor, const std::string& format) {
   std::string key;
-  Append(&key, identity);
   Append(&key, DigestOf(tensor));
   Append(&key, tensor.desc.ExtentBytes());
   Append(&key, tensor.desc.type);
   for (int i = 0; i < tensor.desc.rank; ++i) Append(&key, tensor.desc.dims[static_cast<size_t>(i)]);
-  key += format;
-  return key;
+  return key + format;
 }
 
 template <class Make>
@@ -107,18 +129,11 @@ Result<WeightStore::Handle> WeightStore::Place(Device& device, const HostTensor&
   std::string format = "as is";
   Append(&format, desc.strides);
   const uint64_t bytes = tensor.desc.ExtentBytes();
-  return FindOrMake(KeyOf(device, tensor, format), [&]() -> Result<Handle> {
+  return FindOrMake(KeyOn(device, ContentKey(tensor, format)), [&]() -> Result<Handle> {
     const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % SizeOf(desc.type) == 0;
     if (device.limits().host_memory && aligned && tensor.owner != nullptr && IsDense(desc)) {
-      auto imported = device.Import(tensor.data, bytes);
-      if (imported.ok()) {
-        auto weight = std::make_shared<Weight>();
-        weight->buffer = std::move(imported).value();
-        weight->bytes = bytes;
-        weight->imported = true;
-        weight->owner = tensor.owner;
-        return Handle(std::move(weight));
-      }
+      auto imported = ImportWeight(device, {static_cast<const std::byte*>(tensor.data), bytes}, tensor.owner);
+      if (imported.ok()) return imported;
     }
     const auto alignment = static_cast<uint64_t>(device.limits().channel_alignment) * SizeOf(desc.type);
     const uint64_t room = (desc.ExtentBytes() + alignment - 1) / alignment * alignment;
@@ -129,12 +144,24 @@ Result<WeightStore::Handle> WeightStore::Place(Device& device, const HostTensor&
   });
 }
 
-Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& tensor, const PackSpec& spec) {
+Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& tensor, const PackSpec& spec,
+                                              const PackCache* cache) {
   std::string format(spec.format);
   Append(&format, spec.params);
   Append(&format, spec.bytes);
-  return FindOrMake(KeyOf(device, tensor, format), [&] {
-    return MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
+  const std::string content = ContentKey(tensor, format);
+  return FindOrMake(KeyOn(device, content), [&]() -> Result<Handle> {
+    const bool cached = cache != nullptr && device.limits().host_memory && spec.bytes >= kLeastCached;
+    const std::string key = cached ? KeyInCache(device, content) : "";
+    if (cached) {
+      const KeptPack kept = cache->Find(key, spec.bytes);
+      auto imported = kept.owner != nullptr ? ImportWeight(device, kept.bytes, kept.owner) : NotFound("not kept");
+      if (imported.ok()) return imported;
+    }
+    auto made =
+        MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
+    if (cached && made.ok()) cache->Keep(key, {static_cast<const std::byte*>((*made)->buffer->host()), spec.bytes});
+    return made;
   });
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/hash.h"
+#include "graph/pack_cache.h"
 #include "ops/device.h"
 
 namespace moka {
@@ -18,7 +19,7 @@ namespace moka {
 struct Weight {
   std::unique_ptr<Buffer> buffer;
   uint64_t bytes = 0;
-  bool imported = false;              // in the file's own memory
+  bool imported = false;              // in a mapped file
   std::shared_ptr<const void> owner;  // of imported memory
 };
 
@@ -32,7 +33,8 @@ class WeightStore {
   // `tensor`, dense row-major, as `desc` (the same shape) on the device: imported where the device works in host memory
   // and the bytes already lie so, else copied, with zeros in padding lanes.
   Result<Handle> Place(Device& device, const HostTensor& tensor, const TensorDesc& desc);
-  Result<Handle> Pack(Device& device, const HostTensor& tensor, const PackSpec& spec);
+  // From the cache (may be null) where the device works in host memory and the pack is kept there; else made, and kept.
+  Result<Handle> Pack(Device& device, const HostTensor& tensor, const PackSpec& spec, const PackCache* cache = nullptr);
 
   struct Counts {
     int64_t alive = 0;   // weights in use now
@@ -52,7 +54,7 @@ class WeightStore {
     Hash128 hash;
   };
   Hash128 DigestOf(const HostTensor& tensor);
-  std::string KeyOf(const Device& device, const HostTensor& tensor, const std::string& format);
+  std::string ContentKey(const HostTensor& tensor, const std::string& format);
   // `make` returns a Result<Handle>; it is called without the lock.
   template <class Make>
   Result<Handle> FindOrMake(const std::string& key, const Make& make);

@@ -1,0 +1,41 @@
+// Packed weights in files, so that a later start maps them instead of packing again.
+#ifndef MOKA_GRAPH_PACK_CACHE_H_
+#define MOKA_GRAPH_PACK_CACHE_H_
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace moka {
+
+// A pack as it lies in its file. Null bytes: there is none.
+struct KeptPack {
+  std::span<const std::byte> bytes;   // aligned to a page
+  std::shared_ptr<const void> owner;  // of the bytes
+};
+
+// A folder with one file a pack, named by a hash of the key. Any number of threads and processes may use it at once:
+// files appear whole or not at all, and are never changed. The checksum of what is read is checked, so what is damaged,
+// cut off or of another version counts as not there, and is replaced.
+class PackCache {
+ public:
+  explicit PackCache(std::string folder) : folder_(std::move(folder)) {}
+
+  // `key` names contents and format, on this machine's instructions; at most kMaxKey bytes.
+  KeptPack Find(std::string_view key, uint64_t bytes) const;
+  // What cannot be written is not kept.
+  void Keep(std::string_view key, std::span<const std::byte> pack) const;
+
+  std::string PathOf(std::string_view key) const;
+
+  static constexpr size_t kMaxKey = 4000;
+
+ private:
+  std::string folder_;
+};
+
+}  // namespace moka
+
+#endif  // MOKA_GRAPH_PACK_CACHE_H_
