@@ -11,6 +11,7 @@ std::span<const Pass> Passes() {
       {"remove no-ops", RemoveNoOps},
       {"widen halves", WidenHalves, true},
       {"merge common nodes", MergeCommonNodes},
+      {"nest concatenations", NestConcats},
       {"lower einsum", LowerEinsum},
       {"merge transposes", MergeTransposes},
       {"fuse normalization", FuseNormalization, true},

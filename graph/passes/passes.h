@@ -17,6 +17,7 @@ Status RemoveDeadNodes(Graph& graph);             // nodes that no output needs
 Status RemoveNoOps(Graph& graph);                 // Identity, Reshape to the same shape, Cast to the same type ...
 Status WidenHalves(Graph& graph);                 // f16 and bf16 are computed in f32
 Status MergeCommonNodes(Graph& graph);            // equal operators on equal operands
+Status NestConcats(Graph& graph);                 // Concat that begins as another one does reads its result
 Status MergeTransposes(Graph& graph);             // Transpose of Transpose
 Status LowerEinsum(Graph& graph);                 // Einsum of two operands becomes Transpose and MatMul
 Status FuseNormalization(Graph& graph);           // the composition of LayerNormalization or RMSNormalization

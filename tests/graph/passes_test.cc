@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "base/str_cat.h"
 #include "tests/graph/check_passes.h"
 
 namespace moka {
@@ -54,6 +55,26 @@ TEST(Passes, NoOpsGoButOutputsStay) {
   EXPECT_EQ(CountOps(graph, "Reshape"), 0);
   EXPECT_EQ(CountOps(graph, "Identity"), 1);  // of an input: the output needs somebody to write it
   EXPECT_EQ(graph.outputs[0], y);
+}
+
+TEST(Passes, ConcatenationsThatBeginAlikeNest) {
+  GraphBuilder b;
+  std::vector<ValueId> parts;
+  for (int i = 0; i < 4; ++i) parts.push_back(b.Node("Relu", {b.Input(StrCat("x", i), {2, 3 + i, 5})}));
+  const auto concat = [&](size_t count, int64_t axis) {
+    return b.Node("Concat", {parts.begin(), parts.begin() + static_cast<ptrdiff_t>(count)}, {{"axis", axis}});
+  };
+  const ValueId two = concat(2, 1), three = concat(3, -2), four = concat(4, 1);
+  const ValueId other = b.Node("Concat", {parts[1], parts[0], parts[2]}, {{"axis", int64_t{1}}});
+  Graph graph = b.Finish({two, three, four, other});
+  ASSERT_TRUE(NestConcats(graph).ok());
+  std::vector<std::vector<ValueId>> sources;
+  for (const Node& node : graph.nodes) {
+    if (node.op->name == std::string("Concat")) sources.push_back(node.src);
+  }
+  const std::vector<std::vector<ValueId>> nested = {
+      {parts[0], parts[1]}, {two, parts[2]}, {three, parts[3]}, {parts[1], parts[0], parts[2]}};
+  EXPECT_EQ(sources, nested);
 }
 
 TEST(Passes, CommonNodesMergeOnlyWhenAttributesAgree) {
