@@ -8,7 +8,8 @@ callgrind knows no AVX-512, so kernels are those of AVX2; 1 thread; loading and 
 count. A network that takes more than 3 % more instructions than its record fails; `--update` writes the record anew.
 
 Counts mean something for one compiler only. The record is of the compiler of Debian 12: there another one, or a missing
-tool, is a failure, so that nothing passes unseen; on other systems the comparison is skipped (exit 77).
+tool, is a failure, so that nothing passes unseen; on other systems, and on CPUs without AVX2, the comparison is skipped
+(exit 77).
 """
 
 import argparse
@@ -115,6 +116,9 @@ def main():
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--record", type=pathlib.Path, default=HERE / "instructions.json")
     args = parser.parse_args()
+    if "avx2" not in pathlib.Path("/proc/cpuinfo").read_text().split():
+        print("this CPU has no AVX2")
+        return SKIPPED
     record = json.loads(args.record.read_text()) if args.record.exists() else {"compiler": "none", "instructions": {}}
     if reason := unfit(args, record):
         print(reason)
