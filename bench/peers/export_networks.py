@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torchvision.models.convnext import CNBlock
 from torchvision.models.swin_transformer import ShiftedWindowAttention
+from torchvision.models.vision_transformer import VisionTransformer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/networks"))
@@ -61,6 +62,8 @@ def wake(net, generator):
         elif isinstance(module, nn.MultiheadAttention):
             unit(module.in_proj_weight, 1)
             unit(module.out_proj.weight, 2)
+        elif isinstance(module, VisionTransformer):
+            unit(module.heads.head.weight, 1)
 
 
 def make_net(network):

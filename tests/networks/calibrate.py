@@ -97,7 +97,9 @@ def check(net, batch):
         for module in net.modules()
         if isinstance(module, (nn.Conv2d, nn.Linear, nn.BatchNorm2d))
     ]
-    output = net(batch).flatten(1)
+    output = net(batch)
+    classifies = output.dim() == 2
+    output = output.flatten(1)
     for hook in hooks:
         hook.remove()
     likeness = torch.corrcoef(output).fill_diagonal_(0).abs().max().item()
@@ -113,5 +115,6 @@ def check(net, batch):
     assert 0.3 < min(spreads) and max(spreads) < 3, figures
     assert 0.1 < output.std().item() < 5, figures
     assert likeness < 0.9, figures
-    assert margin > 1e-4, figures
+    # Largest among states of many places nearly alike, it says nothing.
+    assert margin > 1e-4 or not classifies, figures
     return figures
