@@ -1,9 +1,10 @@
-// Convolution as an implicit GEMM (cpu/conv_shape.h) on tiles of f32.
+// Convolution as an implicit GEMM (cpu/conv_shape.h) on tiles of f32 or of bf16.
 #include "ops/conv.h"
 
 #include <algorithm>
 #include <array>
 
+#include "cpu/bf16_tile.h"
 #include "cpu/conv_shape.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
@@ -13,7 +14,7 @@
 namespace moka::cpu {
 namespace {
 
-constexpr int64_t kSlabFloats = 64 << 10;  // of one unit's inputs
+constexpr int64_t kSlabBytes = 256 << 10;  // of one unit's inputs
 constexpr double kUnitFlops = 8e6;
 
 struct ConvLaunch {
@@ -23,17 +24,26 @@ struct ConvLaunch {
   int32_t bias;    // source, or -1
   PanelSource weight;
   int64_t weight_group;  // elements between groups in the weight
+  int64_t bf16;          // bytes of an element of the slab once it is rounded; 0: products of f32
+  int64_t column_bytes;  // of packed weights
 
   int64_t K() const { return weight.K(); }
+  int64_t Element() const { return bf16 != 0 ? bf16 : int64_t{sizeof(float)}; }
 };
 
+const TileTable& TilesOf(const Simd& simd, const ConvLaunch& launch) {
+  return launch.bf16 != 0 ? simd.bf16->tile : *simd.tile;
+}
+
+// Floats: pointers, the slab, a row of it before it is rounded, a panel, the program's tiles.
 struct Scratch {
-  int64_t slab, panel, micro, floats;
+  int64_t slab, line, panel, micro, floats;
 
   Scratch(const ConvLaunch& launch, const TileTable& table) {
     const ConvShape& shape = launch.shape;
     slab = RoundUp(3 * shape.lines * shape.cols * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
-    panel = slab + RoundUp(shape.SlabElements(), 16);
+    line = slab + RoundUp(CeilDiv(shape.SlabElements() * launch.Element(), sizeof(float)), 16);
+    panel = line + (launch.bf16 == 0 ? 0 : RoundUp(shape.SlabDims(1, shape.cols).w * shape.channels, 16));
     micro = panel + (launch.packed != 0 ? 0 : table.panel() * launch.K());
     floats =
         micro +
@@ -49,10 +59,12 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   if (call.has_src(2) && call.src[2].strides[0] != 1 && y.dims[1] != 1) return Unsupported("src 2: stride is not 1");
   ConvLaunch launch{};
   launch.shape = MakeConvShape(call, params, 1);
+  if (kernel.bf16) launch.shape.in_place = 0;
   const ConvShape& shape = launch.shape;
   if (shape.NumSegments() > kMaxSegments) return Unsupported("kernel of ", params.Points(), " points");
   launch.bias = call.has_src(2) ? 2 : -1;
   launch.packed = call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
+  if (kernel.bf16 && launch.packed == 0) return Unsupported("src 1: no constant");
   const Dims3& k = shape.kernel;
   const int64_t points = shape.Points();
   launch.weight = {{k.d, k.h, k.w, shape.channels}, {k.h * k.w, k.w, 1, points}, points * shape.channels, 1.0f};
@@ -64,18 +76,28 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
     launch.weight_group = shape.outputs * w.strides[0];
   }
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
-  const TileTable& table = *kernel.simd->tile;
-  ChooseBlocks({kSlabFloats, sizeof(float), kUnitFlops, NumPanels(table, shape.outputs), 2 * kMaxTileRows},
-               &launch.shape);
+  const int64_t segment = launch.K() == 0 ? 0 : launch.K() / shape.NumSegments();
+  launch.bf16 = kernel.bf16 ? kernel.simd->bf16->element : 0;
+  launch.column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch.K(), segment) : launch.K() * int64_t{sizeof(float)};
+  const TileTable& table = TilesOf(*kernel.simd, launch);
+  const int64_t weight_bytes = kernel.bf16 ? 2 : sizeof(float);
+  ChooseBlocks(
+      {kSlabBytes / launch.Element(), weight_bytes, kUnitFlops, NumPanels(table, shape.outputs), 2 * kMaxTileRows},
+      &launch.shape);
   if (launch.packed != 0) {
-    choice->packs.push_back(PanelPackSpec(1, table, launch.weight, shape.outputs, shape.groups, launch.weight_group));
+    choice->packs.push_back(
+        kernel.bf16
+            ? Bf16PanelPackSpec(1, table, launch.weight, segment, shape.outputs, shape.groups, launch.weight_group)
+            : PanelPackSpec(1, table, launch.weight, shape.outputs, shape.groups, launch.weight_group));
   }
   choice->units = shape.Units();
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
   const auto weights = static_cast<double>(launch.K() * shape.outputs * shape.groups);
   const auto pixels = static_cast<double>(shape.batch * shape.out.d * shape.out.h * shape.out.w);
-  choice->cost_us = 2.0 * weights * pixels / kFlopsPerMicrosecond + 4.0 * weights / kBytesPerMicrosecond;
+  const double speed = launch.bf16 == 2 ? 2 : 1;
+  choice->cost_us = 2.0 * weights * pixels / (speed * kFlopsPerMicrosecond) +
+                    static_cast<double>(weight_bytes) * weights / kBytesPerMicrosecond;
   choice->launch = Blob::Of(launch);
   return {};
 }
@@ -84,7 +106,7 @@ void RunEpilogue(const KernelArgs& args, const ConvLaunch& launch, const ConvUni
   const MicroLaunch& micro = launch.epilogue.micro;
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
-  const TileTable& table = *args.simd->tile;
+  const TileTable& table = TilesOf(*args.simd, launch);
   const Panel last = PanelAt(table, launch.shape.outputs, unit.panel_end - 1);
   const int64_t first_col = unit.group * launch.shape.outputs;
   const int64_t begin = first_col + PanelAt(table, launch.shape.outputs, unit.panel_begin).col;
@@ -104,15 +126,17 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
              float* scratch, const Scratch& layout) {
   const Epilogue& epilogue = launch.epilogue;
   const MicroLaunch& micro = epilogue.micro;
-  const TileTable& table = *args.simd->tile;
+  const TileTable& table = TilesOf(*args.simd, launch);
   const int64_t pixels = unit.lines * unit.cols;
   auto** a = reinterpret_cast<const float**>(scratch);
   auto** dst = reinterpret_cast<float**>(scratch) + pixels;
   auto** residual = epilogue.residual >= 0 ? a + 2 * pixels : nullptr;
+  const int64_t element = launch.Element();
   for (int64_t line = 0, i = 0; line < unit.lines; ++line) {
     const int64_t row = OutputRow(launch.shape, unit, line);
+    const std::byte* first = reinterpret_cast<const std::byte*>(inputs.base) + line * inputs.line_stride * element;
     for (int64_t x = 0; x < unit.cols; ++x, ++i) {
-      a[i] = inputs.base + line * inputs.line_stride + x * inputs.pixel_stride;
+      a[i] = reinterpret_cast<const float*>(first + x * inputs.pixel_stride * element);
       dst[i] = args.Dst() + RowOffset(micro, micro.dst, row + x);
       if (residual == nullptr) continue;
       const int k = epilogue.residual;
@@ -130,13 +154,13 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
                        launch.bias >= 0 ? args.Src(launch.bias) : nullptr,
                        epilogue.lo,
                        epilogue.hi};
-  const int64_t k = launch.K();
+  const int64_t group_bytes = RoundUp(launch.shape.outputs, table.lanes) * launch.column_bytes;
   for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
     const Panel panel = PanelAt(table, launch.shape.outputs, p);
     const float* b = scratch + layout.panel;
     if (launch.packed != 0) {
-      b = static_cast<const float*>(args.packs[0]) + unit.group * PackedFloats(table, k, launch.shape.outputs) +
-          panel.col * k;
+      const auto* packed = static_cast<const std::byte*>(args.packs[0]) + unit.group * group_bytes;
+      b = reinterpret_cast<const float*>(packed + panel.col * launch.column_bytes);
     } else {
       PackPanel(args.Src(1) + unit.group * launch.weight_group, launch.weight, panel, table.lanes,
                 scratch + layout.panel);
@@ -146,16 +170,45 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
   if (epilogue.kind == Epilogue::kProgram) RunEpilogue(args, launch, unit, scratch + layout.micro);
 }
 
+// Pixels [x, x + width) of one row, rounded to bf16; `line` has room for them.
+void RoundRow(const Bf16Table& table, const SlabSource& source, int64_t x, int64_t width, float* line, std::byte* dst) {
+  const int64_t channels = source.channels;
+  if (source.src != nullptr && x >= 0 && x + width <= source.width && source.channel_stride == 1 &&
+      source.pixel_stride == channels) {
+    return table.round(source.src + x * channels, width * channels, dst);
+  }
+  FillSlabRow(source, x, width, line);
+  table.round(line, width * channels, dst);
+}
+
+void PrepareRounded(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& unit, float* scratch,
+                    const Scratch& layout, ConvInputs<float>* inputs) {
+  const ConvShape& shape = launch.shape;
+  const Dims3 slab = shape.SlabDims(unit.lines, unit.cols);
+  const int64_t row = slab.w * shape.channels;
+  auto* dst = reinterpret_cast<std::byte*>(scratch + layout.slab);
+  ForEachSlabRow(shape, unit, SourceOf(shape, unit, args.Src(0)), [&](const SlabSource& source, int64_t x) {
+    RoundRow(*args.simd->bf16, source, x, slab.w, scratch + layout.line, dst);
+    dst += row * launch.bf16;
+  });
+  SetSegments(shape, slab.h * row, row, shape.channels, inputs);
+  inputs->base = scratch + layout.slab;
+}
+
 void RunConv(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<ConvLaunch>();
-  const Scratch layout(launch, *args.simd->tile);
+  const Scratch layout(launch, TilesOf(*args.simd, launch));
   float* scratch = args.WorkerScratch(worker);
   ConvInputs<float> inputs;
   int64_t prepared = -1;
   for (int64_t index = begin; index < end; ++index) {
     const ConvUnit unit(launch.shape, index);
     if (prepared != index / launch.shape.panel_blocks) {
-      PrepareInputs(launch.shape, unit, args.Src(0), 0.0f, scratch + layout.slab, &inputs);
+      if (launch.bf16 != 0) {
+        PrepareRounded(args, launch, unit, scratch, layout, &inputs);
+      } else {
+        PrepareInputs(launch.shape, unit, args.Src(0), 0.0f, scratch + layout.slab, &inputs);
+      }
       prepared = index / launch.shape.panel_blocks;
     }
     RunUnit(args, launch, unit, inputs, scratch, layout);
@@ -165,7 +218,9 @@ void RunConv(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
 }  // namespace
 
 std::span<const KernelRow> ConvRows() {
-  static constexpr KernelRow kRows[] = {{"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
+  static constexpr KernelRow kRows[] = {{"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true, true},
+                                        {"Conv", "conv_bf16", &ChooseConv, &RunConv, true, true},
+                                        {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
                                         {"Conv", "conv_igemm", &ChooseConv, &RunConv, true}};
   return kRows;
 }

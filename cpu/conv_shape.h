@@ -99,22 +99,24 @@ struct ConvInputs {
   int64_t k_len;
 };
 
-// One slab row: pixels [x, x + width) of source row (plane, y), `padding` outside.
+// The first channel of a unit's group, in its image.
 template <class T>
-void FillRow(const ConvShape& shape, const T* src, int64_t plane, int64_t y, int64_t x, int64_t width, T padding,
-             T* dst) {
-  const bool outside = plane < 0 || plane >= shape.in.d || y < 0 || y >= shape.in.h;
-  const T* row = outside ? nullptr : src + plane * shape.src.d + y * shape.src.h;
-  FillSlabRow(SlabSourceOf<T>{row, shape.in.w, shape.src.w, shape.src_c, shape.channels}, x, width, dst, padding);
+const T* SourceOf(const ConvShape& shape, const ConvUnit& unit, const T* src) {
+  return src + unit.image * shape.src_n + unit.group * shape.channels * shape.src_c;
 }
 
-template <class T>
-void FillSlab(const ConvShape& shape, const ConvUnit& unit, const T* src, const Dims3& slab, T padding, T* dst) {
+// Calls f(source row, its pixel that comes first, which may lie outside) for each row of the slab.
+template <class T, class F>
+void ForEachSlabRow(const ConvShape& shape, const ConvUnit& unit, const T* src, F&& f) {
+  const int64_t rows = shape.SlabDims(unit.lines, unit.cols).h;
   for (int64_t z = 0; z < shape.kernel.d; ++z) {
     const int64_t plane = unit.plane * shape.stride.d - shape.pad.d + z * shape.dilation.d;
-    for (int64_t y = 0; y < slab.h; ++y, dst += slab.w * shape.channels) {
-      FillRow(shape, src, plane, unit.line * shape.stride.h - shape.pad.h + y, unit.col * shape.stride.w - shape.pad.w,
-              slab.w, padding, dst);
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t y = unit.line * shape.stride.h - shape.pad.h + i;
+      const bool outside = plane < 0 || plane >= shape.in.d || y < 0 || y >= shape.in.h;
+      const T* row = outside ? nullptr : src + plane * shape.src.d + y * shape.src.h;
+      f(SlabSourceOf<T>{row, shape.in.w, shape.src.w, shape.src_c, shape.channels},
+        unit.col * shape.stride.w - shape.pad.w);
     }
   }
 }
@@ -137,9 +139,17 @@ void SetSegments(const ConvShape& shape, int64_t plane, int64_t row, int64_t pix
 }
 
 template <class T>
+void FillSlab(const ConvShape& shape, const ConvUnit& unit, const T* src, const Dims3& slab, T padding, T* dst) {
+  ForEachSlabRow(shape, unit, src, [&](const SlabSourceOf<T>& source, int64_t x) {
+    FillSlabRow(source, x, slab.w, dst, padding);
+    dst += slab.w * shape.channels;
+  });
+}
+
+template <class T>
 void PrepareInputs(const ConvShape& shape, const ConvUnit& unit, const T* src, T padding, T* slab_memory,
                    ConvInputs<T>* inputs) {
-  src += unit.image * shape.src_n + unit.group * shape.channels * shape.src_c;
+  src = SourceOf(shape, unit, src);
   if (shape.in_place != 0) {
     SetSegments(shape, shape.dilation.d * shape.src.d, shape.src.h, shape.src.w, inputs);
     inputs->base = src + unit.plane * shape.stride.d * shape.src.d + unit.line * inputs->line_stride +

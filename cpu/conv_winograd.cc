@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "cpu/bf16_tile.h"
 #include "cpu/conv_shape.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
@@ -63,10 +64,13 @@ struct Scratch {
 constexpr double kFlops = 100e3, kBytes = 24e3, kTransformed = 3e3;  // a microsecond
 constexpr double kStartChannels = 12;
 
-double DirectCost(const WinogradLaunch& launch) {
+// `bf16`: the products by which a session would replace them; null: of f32.
+double DirectCost(const WinogradLaunch& launch, const Bf16Table* bf16) {
   const auto channels = static_cast<double>(launch.channels), outputs = static_cast<double>(launch.outputs);
   const auto pixels = static_cast<double>(launch.batch * launch.out_h * launch.out_w);
-  return 18 * (channels + kStartChannels / 9) * outputs * pixels / kFlops + 36 * channels * outputs / kBytes;
+  const double speed = bf16 != nullptr && bf16->element == 2 ? 2 : 1, weight_bytes = bf16 != nullptr ? 2 : 4;
+  return 18 * (channels + kStartChannels / 9) * outputs * pixels / (speed * kFlops) +
+         9 * weight_bytes * channels * outputs / kBytes;
 }
 
 double Cost(const WinogradLaunch& launch, const WinogradSize& size) {
@@ -79,11 +83,15 @@ double Cost(const WinogradLaunch& launch, const WinogradSize& size) {
 }
 
 // Small images have few large tiles to share the large weights: there the smaller ones are faster.
-Status ChooseSize(const WinogradTable& table, WinogradLaunch* launch) {
+Status ChooseSize(const WinogradTable& table, const Bf16Table* bf16, WinogradLaunch* launch) {
   const auto cost = [&](const WinogradSize& size) { return Cost(*launch, size); };
   const WinogradSize* best = std::min_element(std::begin(table.sizes), std::end(table.sizes),
                                               [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
-  if (cost(*best) >= 0.9 * DirectCost(*launch)) return Unsupported("the transforms would cost more than they save");
+  // Of two that are as fast, the smaller weights of direct products are preferred; to bf16, the smaller errors of f32.
+  const double limit = bf16 != nullptr ? 1.1 : 0.9;
+  if (cost(*best) >= limit * DirectCost(*launch, bf16)) {
+    return Unsupported("the transforms would cost more than they save");
+  }
   launch->size = static_cast<int32_t>(best - table.sizes);
   return {};
 }
@@ -152,7 +160,7 @@ Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) 
   launch.src_pixel = x.strides[3];
   if (launch.channels == 0 || launch.outputs * launch.out_h * launch.out_w == 0) return Unsupported("empty");
   const TileTable& table = *kernel.simd->tile;
-  MOKA_RETURN_IF_ERROR(ChooseSize(*kernel.simd->winograd, &launch));
+  MOKA_RETURN_IF_ERROR(ChooseSize(*kernel.simd->winograd, kernel.bf16 ? kernel.simd->bf16 : nullptr, &launch));
   const WinogradSize& size = kernel.simd->winograd->sizes[launch.size];
   ChooseBlocks(table, size, &launch);
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));

@@ -161,7 +161,7 @@ std::span<const PackFormat> PackFormats() {
       {"cpu/panels.1", &PackPanels},          {kTransposedPanels, &PackTransposedPanels},
       {kWinogradPanels, &PackWinograd},       {kFormat, &PackDepthwise},
       {"cpu/byte_panels.1", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise},
-      {kGroupedWeights, &PackGrouped}};
+      {kGroupedWeights, &PackGrouped},        {kBf16Panels, &PackBf16Panels}};
   return kFormats;
 }
 

@@ -119,6 +119,7 @@ class CpuDevice final : public Device {
     const OpEntry* entry = FindEntry(call.op);
     if (entry == nullptr) return offer;
     for (const Kernel& kernel : entry->kernels) {
+      if (kernel.bf16 && policy.precision != Precision::kBF16) continue;
       Choice choice;
       Status status = IsVastAndEmpty(call) ? Unsupported("nothing to compute") : ChooseKernel(kernel, call, &choice);
       if (status.ok() && policy.compact && choice.spacious)
@@ -173,7 +174,7 @@ class CpuDevice final : public Device {
     OpEntry* entry = const_cast<OpEntry*>(FindEntry(schema));
     if (entry == nullptr) return;
     const std::string_view name = Intern(StrCat("cpu/", row.family, "/", simd_.target));
-    entry->kernels.push_back({name, &simd_, row.choose, row.run, row.epilogue});
+    entry->kernels.push_back({name, &simd_, row.choose, row.run, row.epilogue, row.bf16});
   }
 
   const OpEntry* FindEntry(const OpSchema* schema) const {

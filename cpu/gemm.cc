@@ -1,9 +1,10 @@
-// Gemm and MatMul: rows of A times packed panels of B.
+// Gemm and MatMul: rows of A times packed panels of B, of f32 or of bf16.
 #include "ops/gemm.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "cpu/bf16_tile.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
@@ -12,7 +13,7 @@
 namespace moka::cpu {
 namespace {
 
-constexpr int64_t kBlockFloats = 48 << 10;  // of A in one block of rows: it stays in the L2 cache beside a panel
+constexpr int64_t kBlockBytes = 192 << 10;  // of A in one block of rows: it stays in the L2 cache beside a panel
 constexpr int64_t kMaxBlockRows = 240;
 constexpr double kUnitFlops = 2e6;
 constexpr int64_t kUnits = 16;  // wanted where there is enough work
@@ -26,8 +27,10 @@ struct GemmLaunch {
   int32_t batch_rank;
   int64_t batch[kMaxRank], a_batch[kMaxRank], b_batch[kMaxRank];
   PanelSource b;
-  int32_t packed;  // B comes from the pack; else each unit packs the panels it needs
-  int32_t bias;    // source, or -1
+  int32_t packed;        // B comes from the pack; else each unit packs the panels it needs
+  int32_t bias;          // source, or -1
+  int64_t bf16;          // bytes of an element of A once it is rounded; 0: products of f32
+  int64_t column_bytes;  // of packed weights
   int64_t block_rows, row_blocks, panels, panels_per_unit, panel_blocks;
 };
 
@@ -40,14 +43,23 @@ int64_t BatchOffset(const GemmLaunch& launch, const int64_t* strides, int64_t in
   return offset;
 }
 
-// Scratch of a worker: pointers (a, dst, residual), A where it must be transposed, one panel, the program's tiles.
+const TileTable& TilesOf(const Simd& simd, const GemmLaunch& launch) {
+  return launch.bf16 != 0 ? simd.bf16->tile : *simd.tile;
+}
+
+// Floats from one rounded row of A to the next: not a power of two, so that rows do not meet in the sets of a cache.
+int64_t RoundedStep(const GemmLaunch& launch) { return RoundUp(launch.k * launch.bf16 / 4 + 1, 32) + 16; }
+
+// Scratch of a worker: pointers (a, dst, residual), A where it must be transposed, A rounded to bf16, one panel, the
+// program's tiles.
 struct Scratch {
-  int64_t a, panel, micro, floats;
+  int64_t a, rounded, panel, micro, floats;
 
   explicit Scratch(const GemmLaunch& launch, const TileTable& table) {
     const int64_t pointers = 3 * launch.block_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float));
     a = RoundUp(pointers, 16);
-    panel = a + (launch.a_col == 1 ? 0 : RoundUp(launch.block_rows * launch.k, 16));
+    rounded = a + (launch.a_col == 1 ? 0 : RoundUp(launch.block_rows * launch.k, 16));
+    panel = rounded + (launch.bf16 == 0 ? 0 : launch.block_rows * RoundedStep(launch));
     micro = panel + (launch.packed != 0 ? 0 : table.panel() * launch.k);
     floats =
         micro +
@@ -57,7 +69,8 @@ struct Scratch {
 
 void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   launch->panels = NumPanels(table, launch->n);
-  launch->block_rows = std::clamp<int64_t>(kBlockFloats / std::max<int64_t>(launch->k, 1), kMaxTileRows, kMaxBlockRows);
+  const int64_t row_bytes = launch->k * (launch->bf16 != 0 ? launch->bf16 : int64_t{sizeof(float)});
+  launch->block_rows = std::clamp<int64_t>(kBlockBytes / std::max<int64_t>(row_bytes, 1), kMaxTileRows, kMaxBlockRows);
   if (launch->packed == 0) launch->block_rows = std::max(launch->block_rows, kMaxBlockRows);
   const double row_flops = 2.0 * static_cast<double>(launch->n * launch->k);
   const double total = row_flops * static_cast<double>(launch->rows * launch->groups);
@@ -80,17 +93,24 @@ void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
 }
 
 Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, GemmLaunch* launch, Choice* choice) {
-  const TileTable& table = *kernel.simd->tile;
   launch->packed = shared_b && call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
+  if (kernel.bf16 && launch->packed == 0) return Unsupported("src 1: not one constant matrix");
+  launch->bf16 = kernel.bf16 ? kernel.simd->bf16->element : 0;
+  launch->column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch->k, launch->k) : launch->k * int64_t{sizeof(float)};
+  const TileTable& table = TilesOf(*kernel.simd, *launch);
   ChooseBlocks(table, launch);
-  if (launch->packed != 0) choice->packs.push_back(PanelPackSpec(1, table, launch->b, launch->n, 1, 0));
+  if (launch->packed != 0) {
+    choice->packs.push_back(kernel.bf16 ? Bf16PanelPackSpec(1, table, launch->b, launch->k, launch->n, 1, 0)
+                                        : PanelPackSpec(1, table, launch->b, launch->n, 1, 0));
+  }
   choice->units = launch->groups * launch->row_blocks * launch->panel_blocks;
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(*launch, table).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch->epilogue);
   const auto flops =
       2.0 * static_cast<double>(launch->groups * launch->rows) * static_cast<double>(launch->n * launch->k);
-  const auto weight_bytes = 4.0 * static_cast<double>(launch->groups * launch->n * launch->k);
-  choice->cost_us = flops / kFlopsPerMicrosecond + weight_bytes / kBytesPerMicrosecond;
+  const auto weight_bytes = static_cast<double>(launch->groups * launch->n * launch->column_bytes);
+  const double speed = launch->bf16 == 2 ? 2 : 1;
+  choice->cost_us = flops / (speed * kFlopsPerMicrosecond) + weight_bytes / kBytesPerMicrosecond;
   choice->launch = Blob::Of(*launch);
   return {};
 }
@@ -177,9 +197,10 @@ Status ChooseMatMul(const Kernel& kernel, const OpCall& call, Choice* choice) {
   return Finish(kernel, call, shared_b, &launch, choice);
 }
 
-// Fills the pointers of a block's rows. Where a row of A is not contiguous, it is copied to `copy`.
+// Fills the pointers of a block's rows. Where a row of A is not contiguous, it is copied to `copy`; where products are
+// of bf16, it is rounded to `rounded`.
 void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first, int64_t rows, const float** a,
-                 float** dst, const float** residual, float* copy) {
+                 float** dst, const float** residual, float* copy, float* rounded) {
   const MicroLaunch& micro = launch.epilogue.micro;
   for (int64_t i = 0; i < rows; ++i) {
     const int64_t row = first + i, batch = row / launch.m;
@@ -190,17 +211,23 @@ void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first
       residual[i] = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row);
     }
   }
-  if (launch.a_col == 1) return;
-  for (int64_t k = 0; k < launch.k; ++k) {
-    for (int64_t i = 0; i < rows; ++i) copy[i * launch.k + k] = a[i][k * launch.a_col];
+  if (launch.a_col != 1) {
+    for (int64_t k = 0; k < launch.k; ++k) {
+      for (int64_t i = 0; i < rows; ++i) copy[i * launch.k + k] = a[i][k * launch.a_col];
+    }
+    for (int64_t i = 0; i < rows; ++i) a[i] = copy + i * launch.k;
   }
-  for (int64_t i = 0; i < rows; ++i) a[i] = copy + i * launch.k;
+  if (launch.bf16 == 0) return;
+  for (int64_t i = 0; i < rows; ++i, rounded += RoundedStep(launch)) {
+    args.simd->bf16->round(a[i], launch.k, rounded);
+    a[i] = rounded;
+  }
 }
 
 void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<GemmLaunch>();
   const Epilogue& epilogue = launch.epilogue;
-  const TileTable& table = *args.simd->tile;
+  const TileTable& table = TilesOf(*args.simd, launch);
   const Scratch layout(launch, table);
   float* scratch = args.WorkerScratch(worker);
   auto** a = reinterpret_cast<const float**>(scratch);
@@ -217,7 +244,7 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
     const int64_t first = group * launch.rows + row_block % launch.row_blocks * launch.block_rows;
     block.rows = std::min(launch.block_rows, (group + 1) * launch.rows - first);
     if (prepared != row_block) {
-      PrepareRows(args, launch, first, block.rows, a, dst, residual, scratch + layout.a);
+      PrepareRows(args, launch, first, block.rows, a, dst, residual, scratch + layout.a, scratch + layout.rounded);
       prepared = row_block;
     }
     const int64_t panel_begin = unit % launch.panel_blocks * launch.panels_per_unit;
@@ -228,7 +255,8 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
     for (int64_t p = panel_begin; p < panel_end; ++p) {
       const Panel panel = PanelAt(table, launch.n, p);
       if (launch.packed == 0) PackPanel(weight, launch.b, panel, table.lanes, scratch + layout.panel);
-      RunPanel(block, panel, launch.packed != 0 ? weight + panel.col * launch.k : scratch + layout.panel, 0);
+      const int64_t at = panel.col * launch.column_bytes / int64_t{sizeof(float)};
+      RunPanel(block, panel, launch.packed != 0 ? weight + at : scratch + layout.panel, 0);
     }
     if (epilogue.kind != Epilogue::kProgram) continue;
     const float* src[kCodeMaxSources];
@@ -242,7 +270,9 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
 }  // namespace
 
 std::span<const KernelRow> GemmRows() {
-  static constexpr KernelRow kRows[] = {{"Gemm", "gemm", &ChooseGemm, &RunGemm, true},
+  static constexpr KernelRow kRows[] = {{"Gemm", "gemm_bf16", &ChooseGemm, &RunGemm, true, true},
+                                        {"Gemm", "gemm", &ChooseGemm, &RunGemm, true},
+                                        {"MatMul", "matmul_bf16", &ChooseMatMul, &RunGemm, true, true},
                                         {"MatMul", "matmul", &ChooseMatMul, &RunGemm, true}};
   return kRows;
 }

@@ -29,6 +29,7 @@ struct RowTable;         // cpu/row.h
 struct ByteTable;        // cpu/byte_tile.h
 struct ByteVectorTable;  // cpu/byte_vector.h
 struct WinogradTable;    // cpu/winograd.h
+struct Bf16Table;        // cpu/bf16_tile.h
 
 // The Highway functions of one target. Everything else in cpu/ is plain code over these tables.
 struct Simd {
@@ -43,6 +44,7 @@ struct Simd {
   const ByteTable* bytes = nullptr;
   const ByteVectorTable* byte_vector = nullptr;
   const WinogradTable* winograd = nullptr;
+  const Bf16Table* bf16 = nullptr;
   RunMicroFn run_micro = nullptr;
   MultiplyAddsFn multiply_adds = nullptr;
 };
@@ -96,6 +98,7 @@ struct Kernel {
   Status (*choose)(const Kernel& kernel, const OpCall& call, Choice* choice) = nullptr;
   KernelFn run = nullptr;
   bool epilogue = false;  // runs programs itself; for others the device adds a second pass
+  bool bf16 = false;      // rounds to bf16: for policies that allow it only
 };
 
 // What a family offers for operators: rows in order of preference.
@@ -105,6 +108,7 @@ struct KernelRow {
   Status (*choose)(const Kernel& kernel, const OpCall& call, Choice* choice);
   KernelFn run;
   bool epilogue = false;
+  bool bf16 = false;
 };
 std::span<const KernelRow> GemmRows();
 std::span<const KernelRow> ConvRows();

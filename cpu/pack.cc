@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/bf16_tile.h"
 #include "cpu/kernel.h"
 #include "cpu/panel_spec.h"
 #include "cpu/vector.h"
@@ -18,10 +19,6 @@ float LoadFloat(const std::byte* base, int64_t element) {
   std::memcpy(&value, base + element * static_cast<int64_t>(sizeof(float)), sizeof(float));
   return value;
 }
-
-}  // namespace
-
-namespace {
 
 constexpr int64_t kMaxPanel = 4 * kMaxLanes;
 
@@ -116,6 +113,70 @@ Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::by
   panels.ForEachPanel([&](int64_t group, const Panel& panel) {
     PackPanel(weight + group * panels.group_stride * static_cast<int64_t>(sizeof(float)), source, panel, panels.lanes,
               out + group * group_floats + panel.col * k);
+  });
+  return {};
+}
+
+int64_t Bf16ColumnBytes(int64_t k, int64_t segment) { return segment == 0 ? 0 : k / segment * RoundUp(segment, 2) * 2; }
+
+namespace {
+
+// Some channels of all points of the kernel (of one, where there are many) become rows of f32 first.
+void PackBf16Panel(const std::byte* weight, const PanelSource& source, int64_t segment, const Panel& panel, int lanes,
+                   uint16_t* dst) {
+  if (segment == 0) return;
+  constexpr int64_t kRows = 256;
+  float rows[kRows * kMaxPanel];
+  const Bf16Table& table = *ChosenBf16Table();
+  const int64_t width = int64_t{panel.vectors} * lanes, pairs = CeilDiv(segment, 2);
+  const int64_t* dims = source.k_dims;
+  const int64_t* strides = source.k_strides;
+  const int64_t channels = dims[3], taps = source.K() / channels;
+  std::memset(dst, 0, static_cast<size_t>(source.K() / segment * pairs * width) * 4);
+  PanelSource part = source;
+  if (taps > kRows) part.k_dims[0] = part.k_dims[1] = part.k_dims[2] = 1;
+  const int64_t part_taps = taps > kRows ? 1 : taps;
+  for (int64_t tap = 0; tap < taps; tap += part_taps) {
+    const int64_t at =
+        tap / (dims[1] * dims[2]) * strides[0] + tap / dims[2] % dims[1] * strides[1] + tap % dims[2] * strides[2];
+    for (int64_t c = 0; c < channels; c += part.k_dims[3]) {
+      part.k_dims[3] = std::min(kRows / part_taps, channels - c);
+      PackPanel(weight + (at + c * strides[3]) * int64_t{sizeof(float)}, part, panel, lanes, rows);
+      for (int64_t i = 0; i < part.K(); ++i) {
+        const int64_t k = (tap + i / part.k_dims[3]) * channels + c + i % part.k_dims[3], in_segment = k % segment;
+        table.merge(rows + i * width, width, in_segment % 2 != 0,
+                    dst + (k / segment * pairs + in_segment / 2) * width * 2);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+PackSpec Bf16PanelPackSpec(int src, const TileTable& table, const PanelSource& dense, int64_t segment, int64_t n,
+                           int64_t groups, int64_t group_stride) {
+  const int64_t detail = segment << 32 | int64_t{LoadRaw<uint32_t>(&dense.scale, 0)};
+  PanelSpec spec{table.lanes, table.wide, n, groups, group_stride, {}, {}, dense.n_stride, detail};
+  std::copy_n(dense.k_dims, 4, spec.k_dims);
+  std::copy_n(dense.k_strides, 4, spec.k_strides);
+  return spec.Write(src, kBf16Panels, groups * RoundUp(n, table.lanes) * Bf16ColumnBytes(dense.K(), segment));
+}
+
+Status PackBf16Panels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
+  const PanelSpec panels = PanelSpec::Read(spec);
+  const auto scale_bits = static_cast<uint32_t>(panels.detail);
+  const int64_t segment = panels.detail >> 32;
+  PanelSource source{{}, {}, panels.n_stride, LoadRaw<float>(&scale_bits, 0)};
+  std::copy_n(panels.k_dims, 4, source.k_dims);
+  std::copy_n(panels.k_strides, 4, source.k_strides);
+  const int64_t column = Bf16ColumnBytes(source.K(), segment), group_bytes = column * RoundUp(panels.n, panels.lanes);
+  if (dst.size() != static_cast<uint64_t>(panels.groups * group_bytes)) {
+    return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
+  }
+  const auto* weight = static_cast<const std::byte*>(src.data);
+  panels.ForEachPanel([&](int64_t group, const Panel& panel) {
+    PackBf16Panel(weight + group * panels.group_stride * static_cast<int64_t>(sizeof(float)), source, segment, panel,
+                  panels.lanes, reinterpret_cast<uint16_t*>(dst.data() + group * group_bytes + panel.col * column));
   });
   return {};
 }

@@ -6,6 +6,7 @@
 #define HWY_TARGET_INCLUDE "cpu/simd.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
+#include "cpu/bf16_tile.h"
 #include "cpu/byte_tile.h"
 #include "cpu/byte_vector.h"
 #include "cpu/depthwise.h"
@@ -70,6 +71,7 @@ Simd ChosenSimd() {
   simd.bytes = ChosenByteTable();
   simd.byte_vector = ChosenByteVectorTable();
   simd.winograd = ChosenWinogradTable();
+  simd.bf16 = ChosenBf16Table();
   simd.run_micro = ChosenRunMicro();
   simd.multiply_adds = ChosenMultiplyAdds();
   return simd;
@@ -79,7 +81,9 @@ Simd SimdForTarget(std::string_view target) {
   constexpr std::string_view kPlain = "/plain";
   if (target.ends_with(kPlain)) {
     Simd simd = SimdForTarget(target.substr(0, target.size() - kPlain.size()));
-    if (simd.target != nullptr && simd.bytes->plain != nullptr) simd.bytes = simd.bytes->plain();
+    if (simd.target == nullptr) return simd;
+    if (simd.bytes->plain != nullptr) simd.bytes = simd.bytes->plain();
+    if (simd.bf16->plain != nullptr) simd.bf16 = simd.bf16->plain();
     return simd;
   }
   for (int64_t targets = Supported(); targets != 0; targets &= targets - 1) {

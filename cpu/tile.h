@@ -12,7 +12,7 @@ inline constexpr int kTileWidths = 3;  // panels of 4, 2 and 1 vectors
 // dst[i][j] = clip(sum over segments s, k of rows[i][segments[s] + k] * b[s * k_len + k][j] + bias[j] +
 // residual[i][j]).
 struct TileArgs {
-  const float* const* rows;  // one pointer per row
+  const float* const* rows;  // one pointer per row; as b, to what the table says where that is not f32
   const int64_t* segments;   // element offsets from it
   int64_t num_segments, k_len;
   const float* b;  // [num_segments * k_len][width], width = vectors * lanes

@@ -17,7 +17,8 @@ struct BindRequest {
   std::span<Device* const> devices;  // [0]: the asked one; [1]: the CPU, where that is another
   std::span<const int> workers;      // of each device's queue
   bool compact = false;              // ChoosePolicy::compact
-  bool strict = false;               // kUnsupported, with the whole list, where a node would fall back
+  Precision precision = Precision::kF32;
+  bool strict = false;  // kUnsupported, with the whole list, where a node would fall back
   int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();  // of a node's result
 };
 

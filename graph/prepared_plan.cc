@@ -19,6 +19,7 @@ std::string KeyOf(const PlanRequest& request) {
   for (int workers : request.workers) append(workers);
   append(request.strict);
   append(request.compact);
+  append(request.precision);
   append(request.verify);
   append(request.max_tensor_bytes);
   for (const Shape& shape : request.inputs) {
@@ -158,6 +159,7 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   bind.workers = request.workers;
   bind.strict = request.strict;
   bind.compact = request.compact;
+  bind.precision = request.precision;
   bind.max_tensor_bytes = request.max_tensor_bytes;
   MOKA_ASSIGN_OR_RETURN(prepared->plan, Bind(bind));
   if (request.verify) {

@@ -28,6 +28,7 @@ struct PlanRequest {
   bool verify = true;
   uint64_t memory_limit = 0;
   bool compact = false;  // ChoosePolicy::compact
+  Precision precision = Precision::kF32;
   int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();
 };
 

@@ -225,6 +225,7 @@ Result<std::unique_ptr<SessionImpl::Entry>> SessionImpl::MakeEntry(std::vector<S
   request.strict = options_.strict;
   request.verify = options_.verify;
   request.memory_limit = options_.memory_limit;
+  request.precision = options_.precision;
   request.max_tensor_bytes = options_.max_tensor_bytes;
   auto entry = std::make_unique<Entry>();
   MOKA_ASSIGN_OR_RETURN(entry->prepared, model_->plans().Get(request, model_->weights()));

@@ -66,6 +66,7 @@ bool StepBuilder::Choose(const OpCall& call, int d, bool allow_reference, Offer*
   ChoosePolicy policy;
   policy.allow_reference = allow_reference;
   policy.compact = request_.compact;
+  policy.precision = request_.precision;
   *offer = device(d).Choose(call, policy);
   return !offer->choices.empty();
 }

@@ -110,7 +110,8 @@ struct Offer {
 struct ChoosePolicy {
   bool explain = false;  // fill Offer::refusals also where a choice was found
   bool allow_reference = true;
-  bool compact = false;  // memory is short: no choices that are spacious
+  bool compact = false;                   // memory is short: no choices that are spacious
+  Precision precision = Precision::kF32;  // the least that kernels may compute in
 };
 
 // Where an operand lies: a slot of the plan's table, bytes from its start, and how it lies there.

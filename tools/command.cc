@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 
 namespace moka::tools {
@@ -25,6 +26,10 @@ void AddRunOptions(CLI::App& app, RunOptions& options) {
         const bool number = CLI::detail::lexical_cast(text, threads);
         return number && threads >= 1 && threads <= 1024 ? std::string() : "--threads takes 1 to 1024, not " + text;
       });
+  static const std::map<std::string, Precision> kPrecisions = {{"f32", Precision::kF32}, {"bf16", Precision::kBF16}};
+  app.add_option("--precision", options.precision, "f32, or bf16: matrices times weights round to bf16 on the CPU")
+      ->transform(CLI::CheckedTransformer(kPrecisions).description("{f32,bf16}"))
+      ->default_str("f32");
   app.add_option("--memory-limit", options.memory_limit, "Bytes of weights, packs, arena and scratch (default: none)");
   app.add_flag("--strict", options.strict, "Fail, with the whole list, where a node would not run on the device");
   app.add_option("--input", options.inputs, "NAME=file.npy, once for each input of the model");
@@ -36,6 +41,7 @@ SessionOptions ToSessionOptions(const RunOptions& options) {
   SessionOptions session;
   session.device = options.device;
   session.threads = options.threads;
+  session.precision = options.precision;
   session.memory_limit = options.memory_limit;
   session.strict = options.strict;
   session.outputs = options.outputs;

@@ -23,6 +23,7 @@ struct RunOptions {
   std::string model;
   std::string device = "cpu";
   int threads = 0;
+  Precision precision = Precision::kF32;
   uint64_t memory_limit = 0;
   bool strict = false;
   std::vector<std::string> inputs;   // NAME=file.npy

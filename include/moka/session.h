@@ -2,6 +2,7 @@
 #ifndef MOKA_SESSION_H_
 #define MOKA_SESSION_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,14 +16,26 @@
 
 namespace moka {
 
+// How the CPU multiplies matrices (MatMul, Gemm, Conv) with constant weights. Everything else is f32, and so are all
+// values in memory, whatever the precision.
+enum class Precision : uint8_t {
+  kF32,
+  // Weights and what they meet are rounded to bf16 (to nearest, ties to even; 8 significant bits), products and sums
+  // are f32: twice as fast where the CPU has a dot product of bf16 (AVX512_BF16, which also takes denormals as zeros),
+  // and half of the bytes of weights everywhere. A convolution that Winograd's f32 algorithm runs faster stays f32.
+  // Devices that are GPUs run f32.
+  kBF16,
+};
+
 struct SessionOptions {
   // "cpu", "vulkan", "opencl", a name of ListDevices(), or "auto" (the fastest that answers: a discrete or integrated
   // GPU before the CPU, the CPU before a GPU API that is emulated on the CPU).
   std::string device = "cpu";
   int threads = 0;               // workers on the CPU, the caller's thread included; 0: one a core; at most 1,024
   Executor* executor = nullptr;  // instead of own threads; must outlive the session
-  uint64_t memory_limit = 0;     // bytes of weights, packs, arena and scratch; 0: none
-  bool strict = false;           // fail, with the whole list, where a node would fall back to the CPU or to a reference
+  Precision precision = Precision::kF32;
+  uint64_t memory_limit = 0;  // bytes of weights, packs, arena and scratch; 0: none
+  bool strict = false;        // fail, with the whole list, where a node would fall back to the CPU or to a reference
   std::vector<std::string> outputs;  // any values of the graph; empty: the graph's own outputs
   // Pairs of an output and the input that it becomes in the next run (recurrent networks, key/value caches). The caller
   // may leave such an input out: nothing is copied, the memory that a run wrote is what the next one reads. It starts

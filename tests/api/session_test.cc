@@ -254,30 +254,55 @@ TEST(Session, MemoryLimitIsKept) {
   }
 }
 
+std::string KernelsOf(const Session& session) {
+  const auto plan = Inspect(session);
+  std::string names;
+  for (const StepInfo& step : plan->steps) names += step.kernel + " ";
+  return names;
+}
+
 TEST(Session, MemoryLimitTurnsLargePacksOff) {
   const std::string bytes = ConvNetBytes(64);
   const Model model = Load(bytes);
   const Tensor image = RandomTensor({1, 3, 64, 64});
-  const auto kernels = [](const Session& session) {
-    const auto plan = Inspect(session);
-    std::string names;
-    for (const StepInfo& step : plan->steps) names += step.kernel + " ";
-    return names;
-  };
   Session free = Open(model);
   const auto want = free.Run({image.view()});
   ASSERT_TRUE(want.ok()) << want.status().message();
-  ASSERT_NE(kernels(free).find("conv_winograd"), std::string::npos) << kernels(free);
+  ASSERT_NE(KernelsOf(free).find("conv_winograd"), std::string::npos) << KernelsOf(free);
   SessionOptions options;
   options.memory_limit = Inspect(free)->memory.total() * 2 / 3;
   Session limited = Open(model, options);
   const auto got = limited.Run({image.view()});
   ASSERT_TRUE(got.ok()) << got.status().message();
-  EXPECT_EQ(kernels(limited).find("conv_winograd"), std::string::npos) << kernels(limited);
+  EXPECT_EQ(KernelsOf(limited).find("conv_winograd"), std::string::npos) << KernelsOf(limited);
   EXPECT_LE(Inspect(limited)->memory.total(), options.memory_limit);
   for (int64_t i = 0; i < want->front().size(); ++i) {
     EXPECT_NEAR((*got)[0].as<float>()[i], (*want)[0].as<float>()[i], 1e-3);
   }
+}
+
+TEST(Session, PrecisionIsTheSessionsOwn) {
+  const std::string bytes = ConvNetBytes();
+  const Model model = Load(bytes);
+  const Tensor image = RandomTensor({2, 3, 20, 28});
+  SessionOptions options;
+  options.precision = Precision::kBF16;
+  Session narrow = Open(model, options), wide = Open(model);
+  const auto got = narrow.Run({image.view()}), want = wide.Run({image.view()});
+  ASSERT_TRUE(got.ok() && want.ok()) << got.status().message() << want.status().message();
+  for (const char* kernel : {"conv_bf16", "gemm_bf16"}) {
+    EXPECT_NE(KernelsOf(narrow).find(kernel), std::string::npos) << KernelsOf(narrow);
+  }
+  EXPECT_EQ(KernelsOf(wide).find("bf16"), std::string::npos) << KernelsOf(wide);
+  EXPECT_LT(Inspect(narrow)->memory.packs, Inspect(wide)->memory.packs);
+  double largest = 0, error = 0;
+  for (int64_t i = 0; i < want->front().size(); ++i) {
+    const double x = (*want)[0].as<float>()[i];
+    largest = std::max(largest, std::abs(x));
+    error = std::max(error, std::abs((*got)[0].as<float>()[i] - x));
+  }
+  EXPECT_GT(error, 1e-6 * largest);
+  EXPECT_LT(error, 2e-2 * largest);
 }
 
 TEST(Session, StrictNamesWhatFallsBack) {

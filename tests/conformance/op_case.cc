@@ -103,6 +103,16 @@ Format SourceFormat(const OpSchema& op, const OpCase& op_case, const CaseLayout&
   return layout.src;
 }
 
+// Every element times `scale` becomes the nearest bf16.
+void RoundToBf16(float scale, CaseMemory* memory) {
+  const TensorDesc& desc = memory->desc;
+  ForEachIndex(desc, [&](const Index& at) {
+    const int64_t offset = OffsetOf(desc, at);
+    const float scaled = scale * Load<float>(desc, memory->data(), offset);
+    Store<double>(desc, memory->data(), offset, static_cast<double>(static_cast<float>(BFloat16(scaled))) / scale);
+  });
+}
+
 }  // namespace
 
 CaseOperand Absent() { return {}; }
@@ -257,12 +267,19 @@ Result<std::unique_ptr<CaseData>> CaseData::Make(const OpCase& op_case, const Ca
   return data;
 }
 
-Result<std::vector<CaseMemory>> CaseData::Reference(bool oracle) const {
-  std::vector<CaseMemory> results = dst_;
+Result<std::vector<CaseMemory>> CaseData::Reference(bool oracle, Precision precision) const {
+  std::vector<CaseMemory> results = dst_, rounded;
   std::vector<const void*> src;
   std::vector<void*> dst;
   for (const CaseMemory& memory : src_) src.push_back(memory.desc.present() ? memory.data() : nullptr);
   for (CaseMemory& memory : results) dst.push_back(memory.data());
+  if (precision == Precision::kBF16) {
+    rounded = {src_[0], src_[1]};
+    RoundToBf16(1, &rounded[0]);
+    MOKA_ASSIGN_OR_RETURN(const float alpha, case_.attrs.Float("alpha", 1));
+    RoundToBf16(alpha, &rounded[1]);
+    for (size_t i = 0; i < 2; ++i) src[i] = rounded[i].data();
+  }
   MOKA_RETURN_IF_ERROR(RunReference({call_, src, dst}, oracle));
   return results;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "moka/session.h"
 #include "ops/micro_builder.h"
 #include "ops/op.h"
 
@@ -101,8 +102,9 @@ class CaseData {
   const OpCall& call() const { return call_; }
   const std::vector<CaseMemory>& src() const { return src_; }
   const std::vector<CaseMemory>& dst() const { return dst_; }  // canaries
-  // Runs the reference (accumulating in float) or the oracle into copies of dst().
-  Result<std::vector<CaseMemory>> Reference(bool oracle) const;
+  // Runs the reference (accumulating in float) or the oracle into copies of dst(). kBF16: of a product, with both
+  // factors rounded (the second one times alpha, where there is one).
+  Result<std::vector<CaseMemory>> Reference(bool oracle, Precision precision = Precision::kF32) const;
 
  private:
   CaseData() = default;

@@ -73,6 +73,28 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
   }
 }
 
+// Products under precision bf16, where this machine has their dot product and by the instructions of each target alone.
+TEST(CpuConformanceBf16, ProductsMatchTheOracleOfRoundedOperands) {
+  std::vector<OpCase> cases = ProductCases();
+  for (OpCase& op_case : ConvCases()) cases.push_back(std::move(op_case));
+  RunnerOptions options;
+  options.threads = 3;
+  options.precision = Precision::kBF16;
+  for (const std::string& target : cpu::SimdTargets()) {
+    for (const char* variant : {"", "/plain"}) {
+      const auto device = cpu::OpenForTarget(target + variant);
+      ASSERT_NE(device, nullptr) << target;
+      const ConformanceReport report = RunCases(*device, cases, options);
+      EXPECT_TRUE(report.failures.empty()) << target << variant << "\n" << report.Summary();
+      for (const char* family : {"gemm_bf16", "matmul_bf16", "conv_bf16"}) {
+        const std::string kernel = std::string("cpu/") + family + "/" + target;
+        EXPECT_GT(report.kernels.count(kernel) ? report.kernels.at(kernel) : 0, 15) << kernel << "\n"
+                                                                                    << report.Summary();
+      }
+    }
+  }
+}
+
 TEST(CpuReferences, AloneMatchTheOracle) {
   const auto device = cpu::OpenForTarget("");
   std::vector<OpCase> cases = AllCases();

@@ -50,6 +50,22 @@ class Worker(unittest.TestCase):
         self.assertGreaterEqual(memory["peak_kb"], memory["rss_kb"])
         self.assertGreaterEqual(memory["peak_kb"], ready["import_rss_kb"])
 
+    def test_precision(self):
+        results = {}
+        for precision in ("f32", "bf16"):
+            folder = self.path / precision
+            _, code = self.talk([f"save {folder}"], "--input", self.given(0.5), "--precision", precision)
+            self.assertEqual(code, 0)
+            [path] = folder.iterdir()
+            results[precision] = struct.unpack("<20f", path.read_bytes()[-80:])
+        self.assertNotEqual(results["f32"], results["bf16"])
+        for wide, narrow in zip(results["f32"], results["bf16"]):
+            self.assertAlmostEqual(wide, narrow, delta=0.05)
+
+    def test_refuses_other_precisions(self):
+        answers, code = self.talk(["run"], "--precision", "f8")
+        self.assertEqual((answers, code), ([], 2))
+
     def test_the_end_of_the_input_ends_it(self):
         answers, code = self.talk([])
         self.assertEqual((len(answers), code), (1, 0))
