@@ -222,6 +222,7 @@ Result<std::unique_ptr<SessionImpl::Entry>> SessionImpl::MakeEntry(std::vector<S
   request.devices = devices_;
   request.workers = workers_;
   if (devices_[0]->limits().host_memory) request.executor = &HostExecutor();
+  request.pack_cache = options_.pack_cache;
   request.strict = options_.strict;
   request.verify = options_.verify;
   request.memory_limit = options_.memory_limit;

@@ -25,6 +25,7 @@ struct RunOptions {
   int threads = 0;
   Precision precision = Precision::kF32;
   uint64_t memory_limit = 0;
+  std::string pack_cache;
   bool strict = false;
   std::vector<std::string> inputs;   // NAME=file.npy
   std::vector<std::string> outputs;  // names of values; empty: the graph's own

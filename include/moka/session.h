@@ -35,7 +35,12 @@ struct SessionOptions {
   Executor* executor = nullptr;  // instead of own threads; must outlive the session
   Precision precision = Precision::kF32;
   uint64_t memory_limit = 0;  // bytes of weights, packs, arena and scratch; 0: none
-  bool strict = false;        // fail, with the whole list, where a node would fall back to the CPU or to a reference
+  // A folder where packed weights are kept for the next start, which maps them instead of packing again; made where it
+  // is missing; empty: none. Used on the CPU. Any number of sessions and processes may share it, and files in it may be
+  // deleted at any time. What is damaged, of another version or of another machine is packed as without it, and what
+  // cannot be written is not kept. Only who may change the program should be able to change the folder.
+  std::string pack_cache;
+  bool strict = false;  // fail, with the whole list, where a node would fall back to the CPU or to a reference
   std::vector<std::string> outputs;  // any values of the graph; empty: the graph's own outputs
   // Pairs of an output and the input that it becomes in the next run (recurrent networks, key/value caches). The caller
   // may leave such an input out: nothing is copied, the memory that a run wrote is what the next one reads. It starts

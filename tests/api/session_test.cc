@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "graph/session_impl.h"
 #include "tests/api/small_models.h"
@@ -207,6 +210,34 @@ TEST(Session, FiftyShapesBackAndForthKeepMemory) {
     EXPECT_EQ(counts.alive, weights);
   }
   EXPECT_GT(largest, 0u);
+}
+
+// A new model each time, as in a new process.
+TEST(Session, StartsFromPacksOfEarlierStarts) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / ("moka_session_test_" + std::to_string(::getpid()));
+  const std::string bytes = ConvNetBytes(96);
+  const Tensor image = RandomTensor({1, 3, 20, 20});
+  const auto run = [&](const std::string& cache) {
+    SessionOptions options;
+    options.pack_cache = cache;
+    Session session = Open(Load(bytes), options);
+    auto got = session.Run({image.view()});
+    EXPECT_TRUE(got.ok()) << got.status().message();
+    return std::move((*got)[0]);
+  };
+  const Tensor want = run("");
+  ExpectEqual(run(folder.string()), want);
+  ASSERT_TRUE(fs::exists(folder));
+  ASSERT_FALSE(fs::is_empty(folder));
+  ExpectEqual(run(folder.string()), want);
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-100, std::ios::end);
+    file.write("damage", 6);
+  }
+  ExpectEqual(run(folder.string()), want);
+  fs::remove_all(folder);
 }
 
 TEST(Session, KeepsAsManyPlansAsAsked) {
