@@ -71,6 +71,21 @@ void SliceDescs(const OpCall& call, int axis, TensorDesc* from, TensorDesc* to) 
   }
 }
 
+// One known index: the part of src where `axis` is that, without `axis`.
+bool OneIndexAsView(const OpCall& call, int, TensorDesc* dst, int64_t* offset) {
+  const Result<GatherParams> params = GatherParams::From(call);
+  const HostTensor* indices = call.constants.size() > 1 ? call.constants[1] : nullptr;
+  if (!params.ok() || indices == nullptr || indices->desc.rank != 0) return false;
+  const TensorDesc& x = call.src[0];
+  const size_t axis = static_cast<size_t>(params->axis);
+  const int64_t n = x.dims[axis], index = Load<int64_t>(indices->desc, indices->data, 0);
+  if (index < -n || index >= n) return false;
+  TensorDesc to = x;
+  SliceDescs(call, params->axis, dst, &to);
+  *offset = (index < 0 ? index + n : index) * x.strides[axis];
+  return true;
+}
+
 template <class Float>
 Status GatherReference(const ReferenceCall& reference) {
   const OpCall& call = reference.call;
@@ -120,6 +135,7 @@ const OpSchema* GatherSchema() {
       .layout = LayoutRule::kStrided,
       .infer = InferGather,
       MOKA_REFERENCES(GatherReference)  //
+          .view = OneIndexAsView,
   };
   return &kSchema;
 }

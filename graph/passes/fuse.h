@@ -25,6 +25,9 @@ class ProgramSources {
 void AppendProgram(const Node& node, ValueId from, uint8_t result, uint8_t r0, ProgramSources* sources,
                    MicroBuilder* builder);
 
+// Whether the operator runs a program on its result before it is stored.
+bool TakesEpilogue(const Node& node);
+
 }  // namespace moka
 
 #endif  // MOKA_GRAPH_PASSES_FUSE_H_

@@ -1,8 +1,10 @@
 // Attention from MatMul(Softmax(MatMul(q, k^T) * scale + mask), v) over [batch, heads, length, size], where shapes
-// prove that nothing is broadcast but the mask.
+// prove that nothing is broadcast but the mask. Factors of q and of k^T are part of the scale. Windows of an image have
+// a second mask, added where their scores are seen as [1, windows, heads, length, length].
 #include <numeric>
 #include <optional>
 
+#include "graph/constants.h"
 #include "graph/passes/passes.h"
 #include "graph/passes/pattern.h"
 #include "graph/passes/rewrite.h"
@@ -11,8 +13,11 @@
 namespace moka {
 namespace {
 
+constexpr uint64_t kMostMaskBytes = 16 << 20;  // of two masks in one
+
 struct Found {
   ValueId q = kNoValue, k_transposed = kNoValue, v = kNoValue, mask = kNoValue;
+  ValueId window_mask = kNoValue;  // of rank 5, or none
   float scale = 1;
 };
 
@@ -26,7 +31,7 @@ class Matcher {
     if (softmax == nullptr || !IsLastAxis(*softmax)) return std::nullopt;
     Found found;
     found.v = product.src[1];
-    if (!MatchScores(softmax->src[0], &found) || !ShapesFit(found)) return std::nullopt;
+    if (!MatchWindows(softmax->src[0], &found) || !ShapesFit(found)) return std::nullopt;
     return found;
   }
 
@@ -36,6 +41,28 @@ class Matcher {
     const Result<SoftmaxParams> params = SoftmaxParams::From(call.call());
     return params.ok() && params->axis == call.call().src[0].rank - 1;
   }
+
+  // Reshape(Reshape(scores to [1, windows, heads, length, length]) + constant), or scores.
+  bool MatchWindows(ValueId id, Found* found) const {
+    const Node* join = pattern_.MadeForOne(id, "Reshape");
+    const Node* add = join != nullptr ? pattern_.MadeForOne(join->src[0], "Add") : nullptr;
+    if (add == nullptr) return MatchScores(id, found);
+    std::vector<Dim> windows = pattern_.Dims(id);
+    windows.insert(windows.begin(), Dim(1));
+    for (const auto& [seen, mask] : Pattern::Orders(*add)) {
+      const Node* split = pattern_.MadeForOne(seen, "Reshape");
+      if (split == nullptr || pattern_.Dims(seen) != windows || pattern_.Dims(split->src[0]) != pattern_.Dims(id))
+        continue;
+      if (!IsMask(mask) || pattern_.Dims(mask).size() != 5 || pattern_.Dims(mask)[4] != windows[4] ||
+          !pattern_.Broadcasts(mask, windows))
+        continue;
+      if (!MatchScores(split->src[0], found) || (found->mask != kNoValue && !IsMask(found->mask))) continue;
+      found->window_mask = mask;
+      return true;
+    }
+    return false;
+  }
+  bool IsMask(ValueId id) const { return pattern_.IsF32(id) && graph_.value(id).constant != nullptr; }
 
   bool MatchScores(ValueId scores, Found* found) const {
     if (const Node* add = pattern_.MadeForOne(scores, "Add")) {
@@ -69,9 +96,21 @@ class Matcher {
   bool MatchProduct(ValueId id, Found* found) const {
     const Node* product = pattern_.MadeForOne(id, "MatMul");
     if (product == nullptr) return false;
-    found->q = product->src[0];
-    found->k_transposed = product->src[1];
+    found->q = WithoutFactor(product->src[0], &found->scale);
+    found->k_transposed = WithoutFactor(product->src[1], &found->scale);
     return true;
+  }
+
+  ValueId WithoutFactor(ValueId id, float* scale) const {
+    const Node* mul = pattern_.Made(id, "Mul");
+    if (mul == nullptr) return id;
+    for (const auto& [x, factor] : Pattern::Orders(*mul)) {
+      float number = 0;
+      if (!pattern_.IsScalar(factor, &number) || pattern_.Dims(x) != pattern_.Dims(id)) continue;
+      *scale *= number;
+      return x;
+    }
+    return id;
   }
 
   bool ShapesFit(const Found& found) const {
@@ -127,6 +166,32 @@ ValueId KeysOf(Graph& graph, const Uses& uses, ValueId transposed, size_t* at) {
   return keys;
 }
 
+// The sum of a mask of windows, without its first dimension, and of another one, or none. kNoValue: too large.
+ValueId JoinMasks(Graph& graph, const Node& node, ValueId window_mask, ValueId mask) {
+  HostTensor seen = *graph.value(window_mask).constant;
+  Shape shape = seen.desc.shape();
+  shape.erase(shape.begin());
+  seen.desc = MakeDense(seen.desc.type, shape);
+  const ValueId windows = graph.AddConstant(StrCat(node.name, "/windows"), seen);
+  if (mask == kNoValue) return windows;
+  Node add;
+  add.op = FindOp("", "Add");
+  add.src = {windows, mask};
+  add.dst = {graph.AddValue(StrCat(node.name, "/mask"))};
+  const std::vector<Dim>&a = graph.value(windows).tensor.dims, &b = graph.value(mask).tensor.dims;
+  Value& sum = graph.value(add.dst[0]);
+  sum.tensor.type = DataType::kF32;
+  sum.tensor.dims = a;
+  for (size_t i = 0; i < b.size(); ++i) {
+    Dim& dim = sum.tensor.dims[a.size() - b.size() + i];
+    if (dim == Dim(1)) dim = b[i];
+  }
+  EvaluationBudget budget = {kMostMaskBytes, kMostMaskBytes, static_cast<double>(kMostMaskBytes)};
+  const std::shared_ptr<const HostTensor> known[] = {graph.value(windows).constant, graph.value(mask).constant};
+  const auto folded = EvaluateNode(graph, add, known, &budget);
+  return folded.ok() ? graph.AddConstant(StrCat(node.name, "/masks"), *folded->front()) : kNoValue;
+}
+
 }  // namespace
 
 Status FuseAttention(Graph& graph) {
@@ -135,8 +200,12 @@ Status FuseAttention(Graph& graph) {
     if (!IsOp(graph.nodes[n], "MatMul")) continue;
     if (!uses_of_graph) uses_of_graph.emplace(graph);
     const Uses& uses = *uses_of_graph;
-    const std::optional<Found> found = Matcher(graph, uses).Match(graph.nodes[n]);
+    std::optional<Found> found = Matcher(graph, uses).Match(graph.nodes[n]);
     if (!found) continue;
+    if (found->window_mask != kNoValue) {
+      found->mask = JoinMasks(graph, graph.nodes[n], found->window_mask, found->mask);
+      if (found->mask == kNoValue) continue;
+    }
     const ValueId keys = KeysOf(graph, uses, found->k_transposed, &n);
     Node& node = graph.nodes[n];
     if (node.fused.empty()) node.fused.push_back(node.name);

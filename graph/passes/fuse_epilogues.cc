@@ -10,11 +10,6 @@ namespace {
 
 constexpr const char* kWithEpilogue[] = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
 
-bool TakesEpilogue(const Node& node) {
-  return std::any_of(std::begin(kWithEpilogue), std::end(kWithEpilogue),
-                     [&](const char* name) { return IsOp(node, name); });
-}
-
 // The operator `main`, then the elementwise `after`, as one node in the place of `after`: there all sources exist.
 bool Merge(const Node& main, Node& after) {
   const ValueId between = main.dst[0];
@@ -39,6 +34,11 @@ bool Merge(const Node& main, Node& after) {
 }
 
 }  // namespace
+
+bool TakesEpilogue(const Node& node) {
+  return std::any_of(std::begin(kWithEpilogue), std::end(kWithEpilogue),
+                     [&](const char* name) { return IsOp(node, name); });
+}
 
 Status FuseEpilogues(Graph& graph) {
   Uses uses(graph);

@@ -19,6 +19,7 @@ std::span<const Pass> Passes() {
       {"fold pad into conv", FoldPadIntoConv},
       {"fold scale and shift into conv", FoldAffineIntoConv},
       {"lower elementwise", LowerElementwise},
+      {"sink transposes", SinkTransposes},
       {"fuse elementwise", FuseElementwise},
       {"fuse epilogues", FuseEpilogues},
       {"remove dead nodes again", RemoveDeadNodes},

@@ -25,6 +25,7 @@ Status FuseAttention(Graph& graph);               // MatMul, Softmax, MatMul
 Status FoldPadIntoConv(Graph& graph);             // zero padding before Conv
 Status FoldAffineIntoConv(Graph& graph);          // BatchNormalization, Add, Mul ... by channel: into weights and bias
 Status LowerElementwise(Graph& graph);            // f32 elementwise operators become moka.Elementwise
+Status SinkTransposes(Graph& graph);              // elementwise operators before the Transpose of a product
 Status FuseElementwise(Graph& graph);             // chains of moka.Elementwise become one
 Status FuseEpilogues(Graph& graph);               // moka.Elementwise after Conv, Gemm, MatMul becomes its epilogue
 Status MaterializeConstantOutputs(Graph& graph);  // an output that is a constant becomes a copy of it

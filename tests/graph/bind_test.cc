@@ -203,7 +203,9 @@ TEST(Bind, ViewsOfViewsAgree) {
   const ValueId flat = b.Node("Flatten", {u});
   const std::vector<ValueId> parts = b.Nodes("Split", {flat, b.Ints({8, 12})}, {{"axis", int64_t{1}}}, 2);
   const ValueId sum = b.Node("Relu", {parts[1]});
-  ExpectSameEverywhere(b.Finish({sum, parts[0], t, u}), {Random({4, 6, 5})});
+  const ValueId one = b.Node("Gather", {t, b.Constant(DataType::kI64, {}, {-2})}, {{"axis", int64_t{1}}});
+  const ValueId relu = b.Node("Relu", {b.Node("Transpose", {one}, {{"perm", std::vector<int64_t>{1, 0}}})});
+  ExpectSameEverywhere(b.Finish({sum, parts[0], t, u, relu}), {Random({4, 6, 5})});
 }
 
 // One row of packed elements looks padded to a device with whole vectors, whatever it is a part of.
@@ -215,6 +217,19 @@ TEST(Bind, ReshapesToAndFromOneRowAgree) {
   const ValueId column = b.Node("Reshape", {b.Node("Relu", {x}), b.Ints({15, 1})});
   ExpectSameEverywhere(b.Finish({b.Node("Relu", {rows}), b.Node("Relu", {row}), b.Node("Relu", {column})}),
                        {Random({3, 5})});
+}
+
+TEST(Bind, GatherOfOneKnownIndexIsAView) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {2, 5, 3, 4});
+  const ValueId heads = b.Node("Relu", {b.Node("Transpose", {x}, {{"perm", std::vector<int64_t>{2, 0, 1, 3}}})});
+  std::vector<ValueId> outputs;
+  for (const double i : {0, 1, -1}) {
+    outputs.push_back(b.Node("Exp", {b.Node("Gather", {heads, b.Constant(DataType::kI32, {}, {i})})}));
+  }
+  Bench bench{b.Finish(outputs), {}};
+  ASSERT_TRUE(bench.Run({Random({2, 5, 3, 4})}).ok());
+  EXPECT_EQ(bench.Steps("Gather"), 0);
 }
 
 TEST(Bind, OutputsThatNoKernelWrites) {

@@ -76,7 +76,7 @@ TEST(FuseNormalization, LeavesWhatOnlyLooksLikeIt) {
   EXPECT_EQ(CountOps(Optimized(Composition(enlarges, kPlain)), "LayerNormalization"), 0);
 }
 
-enum Scaling { kNone, kMul, kDiv };
+enum Scaling { kNone, kMul, kDiv, kFactors };
 enum Mask { kNoMask, kFull, kOneKey };
 
 Graph AttentionOf(Scaling scaling, Mask mask, bool transposed, int64_t softmax_axis = -1, int64_t kv_heads = 2,
@@ -91,7 +91,9 @@ Graph AttentionOf(Scaling scaling, Mask mask, bool transposed, int64_t softmax_a
   } else {
     k = b.Input("k", {n, kv_heads, 8, 7});
   }
-  ValueId scores = b.Node("MatMul", {q, k});
+  const bool factors = scaling == kFactors;
+  ValueId scores = b.Node(
+      "MatMul", {factors ? b.Node("Mul", {q, b.Scalar(0.5f)}) : q, factors ? b.Node("Mul", {b.Scalar(0.7f), k}) : k});
   if (scaling == kMul) scores = b.Node("Mul", {b.Scalar(0.25f), scores});
   if (scaling == kDiv) scores = b.Node("Div", {scores, b.Scalar(4)});
   if (mask != kNoMask) scores = b.Node("Add", {scores, b.Weights({1, 5, mask == kFull ? 7 : 1})});
@@ -102,12 +104,12 @@ Graph AttentionOf(Scaling scaling, Mask mask, bool transposed, int64_t softmax_a
 }
 
 TEST(FuseAttention, FindsScaledMaskedAndTransposed) {
-  for (const Scaling scaling : {kNone, kMul, kDiv}) {
+  for (const Scaling scaling : {kNone, kMul, kDiv, kFactors}) {
     for (const Mask mask : {kNoMask, kFull}) {
       for (const bool transposed : {false, true}) {
         const Graph graph = Optimized(AttentionOf(scaling, mask, transposed));
         EXPECT_EQ(CountOps(graph, "Attention"), 1);
-        EXPECT_EQ(CountOps(graph, "MatMul"), 0);
+        EXPECT_EQ(CountOps(graph, "MatMul") + CountOps(graph, "Elementwise"), 0);
         EXPECT_EQ(CountOps(graph, "Transpose"), 1);
       }
     }
@@ -119,6 +121,53 @@ TEST(FuseAttention, LeavesWhatOnlyLooksLikeIt) {
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, -1, 1)), "Attention"), 0);        // broadcast heads
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, -1, 2, true)), "Attention"), 0);  // weights are read
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kOneKey, false)), "Attention"), 0);               // mask repeats keys
+}
+
+// Three windows of two heads: a bias for all windows, and a mask for each where they are seen as one image's.
+Graph WindowsOf(const Shape& mask, bool bias, const std::vector<int64_t>& split = {1, 3, 2, 5, 5}) {
+  GraphBuilder b;
+  const ValueId q = b.Input("q", {3, 2, 5, 4}), k = b.Input("k", {3, 2, 4, 5}), v = b.Input("v", {3, 2, 5, 4});
+  ValueId scores = b.Node("MatMul", {q, k});
+  if (bias) scores = b.Node("Add", {scores, b.Weights({1, 2, 5, 5})});
+  scores = b.Node("Add", {b.Weights(mask), b.Node("Reshape", {scores, b.Ints(split)})});
+  const ValueId weights = b.Node("Softmax", {b.Node("Reshape", {scores, b.Ints({3, 2, 5, 5})})});
+  return b.Finish({b.Node("MatMul", {weights, v})});
+}
+
+TEST(FuseAttention, JoinsTheMasksOfWindows) {
+  for (const bool bias : {false, true}) {
+    const Graph graph = Optimized(WindowsOf({1, 3, 1, 5, 5}, bias));
+    EXPECT_EQ(CountOps(graph, "Attention"), 1);
+    EXPECT_EQ(CountOps(graph, "Reshape") + CountOps(graph, "Elementwise"), 0);
+  }
+  EXPECT_EQ(CountOps(Optimized(WindowsOf({1, 1, 2, 5, 5}, false)), "Attention"), 1);
+  EXPECT_EQ(CountOps(Optimized(WindowsOf({1, 3, 1, 5, 1}, false)), "Attention"), 0);                  // repeats keys
+  EXPECT_EQ(CountOps(Optimized(WindowsOf({3, 1, 1, 5, 5}, true, {3, 1, 2, 5, 5})), "Attention"), 0);  // images
+}
+
+// A product, scaled and added in another order of dimensions (ConvNeXt's blocks).
+Graph TransposedSum(const Shape& scale, bool read_twice) {
+  GraphBuilder b;
+  const Dim n = b.Symbol("n");
+  const ValueId x = b.Input("x", {n, 3, 5, 6});
+  const std::vector<int64_t> to_last = {0, 2, 3, 1}, to_first = {0, 3, 1, 2};
+  const ValueId tokens = b.Node("Transpose", {x}, {{"perm", to_last}});
+  const ValueId product = b.Node("Add", {b.Node("MatMul", {tokens, b.Weights({3, 3})}), b.Weights({3})});
+  const ValueId image = b.Node("Transpose", {product}, {{"perm", to_first}});
+  const ValueId sum = b.Node("Add", {x, b.Node("Mul", {b.Weights(scale), image})});
+  std::vector<ValueId> outputs = {b.Node("Relu", {b.Node("Transpose", {sum}, {{"perm", to_last}})})};
+  if (read_twice) outputs.push_back(b.Node("Exp", {image}));
+  return b.Finish(outputs);
+}
+
+TEST(SinkTransposes, MakesEpilogues) {
+  for (const Shape& scale : {Shape{3, 1, 1}, Shape{1, 3, 1, 1}, Shape{5, 1}, Shape{6}, Shape{}, Shape{1}}) {
+    const Graph graph = Optimized(TransposedSum(scale, false));
+    EXPECT_EQ(CountOps(graph, "Elementwise"), 0);
+    EXPECT_EQ(CountOps(graph, "Transpose"), 2);  // of the input, for the product and for the sum
+  }
+  EXPECT_EQ(CountOps(Optimized(TransposedSum({5, 6}, false)), "Elementwise"), 2);    // a constant over two dimensions
+  EXPECT_EQ(CountOps(Optimized(TransposedSum({3, 1, 1}, true)), "Elementwise"), 3);  // others read it as it is
 }
 
 Graph EinsumOf(const char* equation, std::vector<Dim> a, std::vector<Dim> c) {
