@@ -253,16 +253,18 @@ class RecurrentUnit {
     return launch_.params.kind == RecurrentKind::kGru && launch_.params.linear_before_reset;
   }
 
+  // `back`: the last panel first. Weights as large as the cache are read to and fro: what was read last is still there.
   void Multiply(const RecurrentWeight& weight, const float* packed, int64_t group, int64_t rows, const float* const* a,
-                float* const* dst, bool add, const float* bias, int64_t first_col) {
+                float* const* dst, bool add, const float* bias, int64_t first_col, bool back = false) {
     const int64_t zero = 0;
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const Block block = {&table_,  rows, a,        dst,  add ? const_cast<const float* const*>(dst) : nullptr,
                          &zero,    1,    weight.k, bias, -kInfinity,
                          kInfinity};
     const float* b = packed + group * PackedFloats(table_, weight.k, weight.n);
-    for (int64_t i = 0; i < NumPanels(table_, weight.n); ++i) {
-      const Panel panel = PanelAt(table_, weight.n, i);
+    const int64_t panels = NumPanels(table_, weight.n);
+    for (int64_t i = 0; i < panels; ++i) {
+      const Panel panel = PanelAt(table_, weight.n, back ? panels - 1 - i : i);
       RunPanel(block, panel, b + panel.col * weight.k, first_col);
     }
   }
@@ -284,8 +286,10 @@ class RecurrentUnit {
     const RecurrentTable& cells = *args_.simd->recurrent;
     const RecurrentKind kind = launch_.params.kind;
     const bool gru = kind == RecurrentKind::kGru;
-    for (int64_t group = 0; group < (gru ? 2 : 1); ++group) {
-      Multiply(launch_.r, r_, group, rows_, h_rows_, gate_rows, true, nullptr, group * launch_.r.n);
+    const bool back = step % 2 != 0;
+    for (int64_t i = 0; i < (gru ? 2 : 1); ++i) {
+      const int64_t group = gru && back ? 1 - i : i;
+      Multiply(launch_.r, r_, group, rows_, h_rows_, gate_rows, true, nullptr, group * launch_.r.n, back);
     }
     if (gru) ResetCandidate(cell, cells, gates, gate_rows);
     for (int64_t row = 0; row < rows_; ++row) {
