@@ -68,6 +68,36 @@ void RotatePairs(const float* src, const float* cosines, const float* sines, flo
   }
 }
 
+// `v` with the lanes of `other` where it has none.
+HWY_INLINE V OtherLanes(FullVector, V v, V) { return v; }
+HWY_INLINE V OtherLanes(PartVector part, V v, V other) {
+  return hn::IfThenElse(hn::FirstN(D(), static_cast<size_t>(part.count)), v, other);
+}
+
+// One function, so that the passes of a row overlap with those of the next one.
+float Attend(float* x, float factor, float cap, const float* bias, float* largest, int64_t n) {
+  const D d;
+  if (cap > 0) {
+    ScoreRow(x, factor, cap, bias, n);
+    factor = 1;
+    bias = nullptr;
+  }
+  const V f = hn::Set(d, factor);
+  V most = hn::Set(d, *largest);
+  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR {
+    V y = hn::Mul(Load(part, x + i), f);
+    if (bias != nullptr) y = hn::Add(y, Load(part, bias + i));
+    Store(part, y, x + i);
+    most = MaxNan(most, OtherLanes(part, y, most));
+  });
+  *largest = JoinLanes<Fold::kMax>(most);
+  if (*largest == FoldStart(Fold::kMax)) {  // all are masked
+    ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR { Store(part, hn::Zero(d), x + i); });
+    return 0;
+  }
+  return ExpInPlace(x, *largest, n);
+}
+
 // Four rows beside each other hide the latency of the additions.
 void Dots(const float* q, const float* k, int64_t step, int64_t rows, int64_t n, float* dst) {
   const D d;

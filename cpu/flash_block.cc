@@ -181,21 +181,18 @@ void FlashBlock::Weights(int64_t r, int64_t first, int64_t keys) {
   std::fill(row + end, row + keys, 0.0f);
   if (count == 0) return;
   const RowTable& table = *simd_.row;
-  table.scores(row + begin, shape_.scale, shape_.softcap, Bias(seen, first + begin, count), count);
-  const float found = simd_.vector->fold_run[static_cast<size_t>(Fold::kMax)](row + begin, count);
   const float before = largest_[r];
-  const float largest = FoldJoin(Fold::kMax, found, before);
-  if (largest == -kInfinity) {
-    std::fill_n(row + begin, count, 0.0f);
-    return;
-  }
+  float largest = before;
+  const float sum =
+      table.attend(row + begin, shape_.scale, shape_.softcap, Bias(seen, first + begin, count), &largest, count);
+  if (largest == -kInfinity) return;
   if (largest != before && total_[r] != 0) {
     const float factor = std::exp(before - largest);
     table.scale(sums(r), factor, shape_.v_size);
     total_[r] *= factor;
   }
   largest_[r] = largest;
-  total_[r] += table.exp_in_place(row + begin, largest, count);
+  total_[r] += sum;
 }
 
 }  // namespace moka::cpu

@@ -35,6 +35,7 @@ const RowTable* GetRowTable() {
       .exp_in_place = &ExpInPlace,
       .scale = &ScaleRow,
       .scores = &ScoreRow,
+      .attend = &Attend,
       .dots = &Dots,
       .rotate = &Rotate,
       .rotate_pairs = &RotatePairs,

@@ -48,6 +48,9 @@ struct RowTable {
   void (*scale)(float* x, float factor, int64_t n);
   // x[i] = x[i] * factor, then cap * tanh(x[i] / cap) where cap > 0, then + bias[i] where that is not null.
   void (*scores)(float* x, float factor, float cap, const float* bias, int64_t n);
+  // x[i] = exp(scores(x[i]) - m), where m is the largest score and *largest, which becomes m; their sum. Where m is
+  // -inf all are 0.
+  float (*attend)(float* x, float factor, float cap, const float* bias, float* largest, int64_t n);
   // dst[j] = dot product of q and row j of k; rows of `d` floats are `step` apart.
   void (*dots)(const float* q, const float* k, int64_t step, int64_t rows, int64_t d, float* dst);
   // a[i], b[i] = c[i] * x[i] - s[i] * y[i], s[i] * x[i] + c[i] * y[i].
