@@ -10,10 +10,13 @@ namespace moka::cpu {
 struct Epilogue {
   enum Kind : int32_t {
     kClip,     // clip(result [+ residual], lo, hi), compiled into the tile
+    kTail,     // that, then the operations from tail_begin on, over each tile that was stored (cpu/tail.h)
     kProgram,  // the tile stores the result, then the program runs over the block while it is in the cache
   } kind;
   float lo, hi;
-  int32_t residual;   // index into micro.src, or -1
+  int32_t residual;  // index into micro.src, or -1
+  int32_t bias;      // the same, one row for all rows; only UseTail finds one
+  int32_t tail_begin;
   MicroLaunch micro;  // also says where the rows of dst are, whatever the kind
 };
 
@@ -21,6 +24,12 @@ struct Epilogue {
 Status MakeEpilogue(const OpCall& call, int inner, Epilogue* epilogue);
 // Makes it `clip(result + scale * src[index])`, then the graph's own program.
 Status PrependScaledAdd(const OpCall& call, int index, float scale, int inner, Epilogue* epilogue);
+// Makes a kProgram a kTail, or a kClip, where each operation takes the last one's result, constants, columns or what
+// lies like dst. `bias`: the kernel has none of its own, so that columns may take its place.
+void UseTail(bool bias, Epilogue* epilogue);
+// How an operation of a tail may read source k: one number, one row for all rows, or element by element as dst.
+enum class TailSource { kScalar, kColumns, kLikeDst, kOther };
+TailSource TailSourceOf(const MicroLaunch& micro, int k);
 // Sources that dst may overwrite: the tile reads a residual just before it writes its place.
 uint32_t InPlace(const OpCall& call, const Epilogue& epilogue);
 

@@ -3,17 +3,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cpu/bf16_tile.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
+#include "cpu/tail.h"
 #include "ops/matmul.h"
 
 namespace moka::cpu {
 namespace {
 
-constexpr int64_t kBlockBytes = 192 << 10;  // of A in one block of rows: it stays in the L2 cache beside a panel
+// What a block of rows meets stays in the L2 cache: a part of A, and a part of a panel of B. Narrow panels belong to
+// targets whose cache is smaller.
+constexpr int64_t kBlockBytes = 192 << 10;          // of A at least
+constexpr int64_t kBlockBytesPerColumn = 10 << 10;  // of a panel
+constexpr int64_t kMaxChunk = 768;                  // elements of K at a time, where there are rows to share them
+constexpr int64_t kChunkRows = 2 * kMaxTileRows;
 constexpr int64_t kMaxBlockRows = 240;
 constexpr double kUnitFlops = 2e6;
 constexpr int64_t kUnits = 16;  // wanted where there is enough work
@@ -32,6 +39,7 @@ struct GemmLaunch {
   int64_t bf16;          // bytes of an element of A once it is rounded; 0: products of f32
   int64_t column_bytes;  // of packed weights
   int64_t block_rows, row_blocks, panels, panels_per_unit, panel_blocks;
+  int64_t chunk;  // of K
 };
 
 int64_t BatchOffset(const GemmLaunch& launch, const int64_t* strides, int64_t index) {
@@ -69,12 +77,17 @@ struct Scratch {
 
 void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   launch->panels = NumPanels(table, launch->n);
-  const int64_t row_bytes = launch->k * (launch->bf16 != 0 ? launch->bf16 : int64_t{sizeof(float)});
-  launch->block_rows = std::clamp<int64_t>(kBlockBytes / std::max<int64_t>(row_bytes, 1), kMaxTileRows, kMaxBlockRows);
+  const bool f32 = launch->bf16 == 0;
+  const int64_t chunks = !f32 || launch->rows < kChunkRows ? 1 : CeilDiv(std::max<int64_t>(launch->k, 1), kMaxChunk);
+  launch->chunk = std::max<int64_t>(CeilDiv(launch->k, chunks), 1);
+  const int64_t row_bytes = launch->chunk * (f32 ? int64_t{sizeof(float)} : launch->bf16);
+  const int64_t block_bytes = f32 ? std::max(kBlockBytes, kBlockBytesPerColumn * table.panel()) : kBlockBytes;
+  launch->block_rows = std::clamp<int64_t>(block_bytes / row_bytes, kMaxTileRows, kMaxBlockRows);
   if (launch->packed == 0) launch->block_rows = std::max(launch->block_rows, kMaxBlockRows);
   const double row_flops = 2.0 * static_cast<double>(launch->n * launch->k);
   const double total = row_flops * static_cast<double>(launch->rows * launch->groups);
-  if (launch->packed != 0 && total > kUnits * kUnitFlops) {
+  // Where there are more columns than rows, units share rows rather than columns: B is read once.
+  if (launch->packed != 0 && total > kUnits * kUnitFlops && (launch->rows > launch->n || !f32)) {
     const auto wanted = static_cast<int64_t>(total / kUnits / row_flops);
     launch->block_rows =
         std::min(launch->block_rows, std::max<int64_t>(RoundUp(wanted, kMaxTileRows), 2 * kMaxTileRows));
@@ -93,6 +106,7 @@ void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
 }
 
 Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, GemmLaunch* launch, Choice* choice) {
+  UseTail(launch->bias < 0, &launch->epilogue);
   launch->packed = shared_b && call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
   if (kernel.bf16 && launch->packed == 0) return Unsupported("src 1: not one constant matrix");
   launch->bf16 = kernel.bf16 ? kernel.simd->bf16->element : 0;
@@ -224,6 +238,29 @@ void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first
   }
 }
 
+// All rows of a block times one panel, a chunk of K after the other: the sums so far are in dst. `more`: another panel
+// follows in memory.
+void RunChunks(const Block& whole, const GemmLaunch& launch, const Panel& panel, int64_t width, const float* b,
+               bool more) {
+  const int64_t k = launch.k, chunk = launch.bf16 != 0 ? std::max<int64_t>(k, 1) : launch.chunk;
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Block block = whole;
+  for (int64_t first = 0; first == 0 || first < k; first += chunk) {
+    block.segments = &first;
+    block.k_len = std::min(chunk, k - first);
+    const bool last = first + chunk >= k;
+    if (first > 0) {
+      block.residual = whole.dst;
+      block.bias = nullptr;
+    }
+    block.lo = last ? whole.lo : -kInfinity;
+    block.hi = last ? whole.hi : kInfinity;
+    block.tail = last ? whole.tail : nullptr;
+    if (launch.bf16 == 0) block.next = last && !more ? b : b + (first + block.k_len) * width;
+    RunPanel(block, panel, b + first * width, 0);
+  }
+}
+
 void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<GemmLaunch>();
   const Epilogue& epilogue = launch.epilogue;
@@ -233,10 +270,12 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   auto** a = reinterpret_cast<const float**>(scratch);
   auto** dst = reinterpret_cast<float**>(scratch) + launch.block_rows;
   auto** residual = epilogue.residual >= 0 ? a + 2 * launch.block_rows : nullptr;
-  const int64_t zero = 0;
-  Block block = {
-      &table,      0,          a, dst, residual, &zero, 1, launch.k, launch.bias >= 0 ? args.Src(launch.bias) : nullptr,
-      epilogue.lo, epilogue.hi};
+  const Tail tail(epilogue, args);
+  const int bias = launch.bias >= 0 ? launch.bias : epilogue.bias >= 0 ? epilogue.micro.src_index[epilogue.bias] : -1;
+  Block block = {&table,      0,           a,
+                 dst,         residual,    nullptr,
+                 1,           0,           bias >= 0 ? args.Src(bias) : nullptr,
+                 epilogue.lo, epilogue.hi, epilogue.kind == Epilogue::kTail ? &tail : nullptr};
   int64_t prepared = -1;
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t row_block = unit / launch.panel_blocks;  // of all groups
@@ -256,7 +295,8 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
       const Panel panel = PanelAt(table, launch.n, p);
       if (launch.packed == 0) PackPanel(weight, launch.b, panel, table.lanes, scratch + layout.panel);
       const int64_t at = panel.col * launch.column_bytes / int64_t{sizeof(float)};
-      RunPanel(block, panel, launch.packed != 0 ? weight + at : scratch + layout.panel, 0);
+      RunChunks(block, launch, panel, int64_t{panel.vectors} * table.lanes,
+                launch.packed != 0 ? weight + at : scratch + layout.panel, launch.packed != 0 && p + 1 < launch.panels);
     }
     if (epilogue.kind != Epilogue::kProgram) continue;
     const float* src[kCodeMaxSources];

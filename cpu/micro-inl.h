@@ -9,6 +9,7 @@
 #include "cpu/functions-inl.h"
 #include "cpu/math-inl.h"
 #include "cpu/simd-inl.h"
+#include "cpu/tile.h"
 #include "ops/micro.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -76,9 +77,7 @@ HWY_INLINE V Compute(V a, V b, V c) {
   if constexpr (kOp >= MicroOp::kSin && kOp <= MicroOp::kAtanh) return Trigonometric<kOp>(a);
 }
 
-// dst may be a, b or c. kScalars: bit 1, 2 is set where b, c is one float for all elements.
-using LoopFn = void (*)(float* dst, const float* a, const float* b, const float* c, int64_t n);
-
+// kScalars: as in TileTable::loop.
 template <MicroOp kOp, int kScalars>
 void Loop(float* dst, const float* a, const float* b, const float* c, int64_t n) {
   const D d;
@@ -110,16 +109,16 @@ void Loop(float* dst, const float* a, const float* b, const float* c, int64_t n)
 }
 
 template <MicroOp kOp>
-LoopFn PickScalars(int scalars) {
+MicroLoopFn PickScalars(int scalars) {
   if constexpr (Arity(kOp) == 1) return &Loop<kOp, 0>;
   if constexpr (Arity(kOp) == 2) return (scalars & 2) != 0 ? &Loop<kOp, 2> : &Loop<kOp, 0>;
   if constexpr (Arity(kOp) == 3) {
-    constexpr LoopFn kFns[] = {&Loop<kOp, 0>, &Loop<kOp, 2>, &Loop<kOp, 4>, &Loop<kOp, 6>};
+    constexpr MicroLoopFn kFns[] = {&Loop<kOp, 0>, &Loop<kOp, 2>, &Loop<kOp, 4>, &Loop<kOp, 6>};
     return kFns[scalars >> 1 & 3];
   }
 }
 
-inline LoopFn PickLoop(MicroOp op, int scalars) {
+inline MicroLoopFn PickLoop(MicroOp op, int scalars) {
   switch (op) {
 #define MOKA_PICK(name, arity, expression) \
   case MicroOp::k##name:                   \

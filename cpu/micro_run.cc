@@ -207,6 +207,8 @@ void RunMicro(const MicroLaunch& launch, float* dst, const float* const* src, in
 }
 RunMicroFn GetRunMicro() { return &RunMicro; }
 
+MicroLoopFn PickMicroLoop(MicroOp op, int scalars) { return PickLoop(op, scalars); }
+
 #else
 RunMicroFn GetRunMicro() { return nullptr; }
 #endif

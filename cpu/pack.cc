@@ -6,6 +6,7 @@
 #include "cpu/bf16_tile.h"
 #include "cpu/kernel.h"
 #include "cpu/panel_spec.h"
+#include "cpu/tail.h"
 #include "cpu/vector.h"
 #include "ops/element.h"
 
@@ -193,12 +194,19 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
   args.hi = block.hi;
   args.col = first_col + panel.col;
   args.cols = panel.cols;
+  const int64_t steps = block.num_segments * block.k_len;
+  const int64_t lines = steps * panel.vectors * block.table->lanes / kPrefetchStep;
+  int64_t left = block.next != nullptr ? lines : 0;
   for (int64_t row = 0; row < block.rows;) {
     const int rows = TileRows(fns, block.rows - row);
     args.rows = block.a + row;
     args.dst = block.dst + row;
     args.residual = block.residual != nullptr ? block.residual + row : nullptr;
+    args.next = left > 0 ? block.next + (lines - left) * kPrefetchStep : block.next != nullptr ? b : nullptr;
+    left -= steps;
+    if (block.tail != nullptr) block.tail->Prefetch(args.dst, rows, args.col, args.cols);
     fns[rows](args);
+    if (block.tail != nullptr) block.tail->Run(args.dst, rows, args.col, args.cols);
     row += rows;
   }
 }

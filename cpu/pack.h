@@ -49,6 +49,8 @@ Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::
 
 // ---- Running tiles over a block of rows ---------------------------------------------------------------------------
 
+class Tail;  // cpu/tail.h
+
 struct Block {
   const TileTable* table;
   int64_t rows;
@@ -59,6 +61,8 @@ struct Block {
   int64_t num_segments, k_len;
   const float* bias;  // of the first column, or null
   float lo, hi;
+  const Tail* tail = nullptr;   // runs over each tile
+  const float* next = nullptr;  // what follows b, as long as b: fetched while this panel is multiplied
 };
 // All rows times one panel, which is packed at `b`; the panel's columns start at first_col + panel.col.
 void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col);

@@ -6,6 +6,7 @@
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
 #include "cpu/tile_store-inl.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -13,15 +14,13 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
-template <int kRows, int kVectors>
-void Tile(const TileArgs& args) {
+// Adds the products to the sums. `kFetch`: a cache line of args.next each step.
+template <int kRows, int kVectors, bool kFetch>
+HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kVectors]) {
   const D d;
   constexpr int64_t N = kLanes;
-  V acc[kRows][kVectors];
-  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
-    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) acc[i][j] = hn::Zero(d);
-  }
   const float* b = args.b;
+  const float* next = args.next;
   for (int64_t s = 0; s < args.num_segments; ++s) {
     const float* a[kRows];
     MOKA_UNROLL for (int i = 0; i < kRows; ++i) a[i] = args.rows[i] + args.segments[s];
@@ -33,7 +32,37 @@ void Tile(const TileArgs& args) {
         MOKA_UNROLL for (int j = 0; j < kVectors; ++j) acc[i][j] = hn::MulAdd(x, panel[j], acc[i][j]);
       }
       b += kVectors * N;
+      if constexpr (kFetch) {
+        __builtin_prefetch(next, 0, 2);
+        next += kPrefetchStep;
+      }
     }
+  }
+}
+
+// What a tile stores, and adds then, arrives while it computes.
+template <int kRows, int kVectors>
+HWY_INLINE void FetchResult(const TileArgs& args) {
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) hwy::Prefetch(args.dst[i] + args.col + j * kLanes);
+  }
+  if (args.residual == nullptr) return;
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) hwy::Prefetch(args.residual[i] + args.col + j * kLanes);
+  }
+}
+
+template <int kRows, int kVectors>
+void Tile(const TileArgs& args) {
+  V acc[kRows][kVectors];
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) acc[i][j] = hn::Zero(D());
+  }
+  if (args.next != nullptr) {
+    FetchResult<kRows, kVectors>(args);
+    MultiplyRows<kRows, kVectors, true>(args, acc);
+  } else {
+    MultiplyRows<kRows, kVectors, false>(args, acc);
   }
   MOKA_UNROLL for (int i = 0; i < kRows; ++i) StoreRow<kVectors>(args, i, acc[i]);
 }
@@ -73,6 +102,9 @@ void RowTile(const TileArgs& args) {
   StoreRow<kVectors>(args, 0, acc[0]);
 }
 
+// In cpu/micro_run.cc.
+MicroLoopFn PickMicroLoop(MicroOp op, int scalars);
+
 // Tiles fill the registers: 32 with AVX-512 and NEON, 16 elsewhere.
 const TileTable* GetTileTable() {
 #if HWY_TARGET <= HWY_AVX3
@@ -83,7 +115,8 @@ const TileTable* GetTileTable() {
        {nullptr, &RowTile<2>, &Tile<2, 2>, nullptr, &Tile<4, 2>, nullptr, nullptr, nullptr, &Tile<8, 2>, nullptr,
         nullptr, nullptr, &Tile<12, 2>},
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>, nullptr,
-        nullptr, nullptr, &Tile<12, 1>}}};
+        nullptr, nullptr, &Tile<12, 1>}},
+      &PickMicroLoop};
 #elif HWY_TARGET == HWY_AVX2
   static constexpr TileTable kTable = {
       kLanes,
@@ -91,7 +124,8 @@ const TileTable* GetTileTable() {
       {{},
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>},
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
-        nullptr, &Tile<12, 1>}}};
+        nullptr, &Tile<12, 1>}},
+      &PickMicroLoop};
 #elif HWY_ARCH_ARM_A64
   static constexpr TileTable kTable = {
       kLanes,
@@ -99,14 +133,16 @@ const TileTable* GetTileTable() {
       {{},
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>, &Tile<7, 2>,
         &Tile<8, 2>},
-       {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>}}};
+       {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>}},
+      &PickMicroLoop};
 #else
   static constexpr TileTable kTable = {
       kLanes,
       2,
       {{},
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>},
-       {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>}}};
+       {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>}},
+      &PickMicroLoop};
 #endif
   return &kTable;
 }

@@ -4,10 +4,13 @@
 
 #include <cstdint>
 
+#include "ops/micro.h"
+
 namespace moka::cpu {
 
 inline constexpr int kMaxTileRows = 12;
-inline constexpr int kTileWidths = 3;  // panels of 4, 2 and 1 vectors
+inline constexpr int64_t kPrefetchStep = 16;  // floats of a cache line
+inline constexpr int kTileWidths = 3;         // panels of 4, 2 and 1 vectors
 
 // dst[i][j] = clip(sum over segments s, k of rows[i][segments[s] + k] * b[s * k_len + k][j] + bias[j] +
 // residual[i][j]).
@@ -16,6 +19,9 @@ struct TileArgs {
   const int64_t* segments;   // element offsets from it
   int64_t num_segments, k_len;
   const float* b;  // [num_segments * k_len][width], width = vectors * lanes
+  // What a later tile will read: a cache line for each step of this one is fetched into the L2 cache, and what this one
+  // will store and add. Null: nothing is fetched.
+  const float* next = nullptr;
   float* const* dst;
   const float* bias;             // null: none
   const float* const* residual;  // null: none
@@ -25,10 +31,14 @@ struct TileArgs {
 };
 using TileFn = void (*)(const TileArgs& args);
 
+// dst[i] = op(a[i], b[i], c[i]) for n floats; dst may be a, b or c.
+using MicroLoopFn = void (*)(float* dst, const float* a, const float* b, const float* c, int64_t n);
+
 struct TileTable {
   int lanes;
-  int wide;                                  // vectors of the widest panel: 4 or 2
-  TileFn fn[kTileWidths][kMaxTileRows + 1];  // [0: 4, 1: 2, 2: 1 vectors][rows]; null where there is none
+  int wide;                                                // vectors of the widest panel: 4 or 2
+  TileFn fn[kTileWidths][kMaxTileRows + 1];                // [0: 4, 1: 2, 2: 1 vectors][rows]; null where there is none
+  MicroLoopFn (*loop)(MicroOp op, int scalars) = nullptr;  // bit 1, 2 of `scalars`: b, c is one float for all elements
   int64_t panel() const { return int64_t{wide} * lanes; }
 };
 const TileTable* ChosenTileTable();  // null where no target was compiled

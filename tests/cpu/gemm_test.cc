@@ -87,6 +87,14 @@ TEST_P(Gemm, CompiledAndInterpretedEpilogues) {
                {MicroOp::kTanh, 1, r0, 0, 0, {}},
                {MicroOp::kSub, 0, c0, MicroRegister(1), 0, {}}},
               {2.0f}, 1),
+      Program({{MicroOp::kAdd, 1, r0, s0, 0, {}}, {MicroOp::kGelu, 0, MicroRegister(1), 0, 0, {}}}, {}, 1),
+      Program({{MicroOp::kAdd, 0, r0, s0, 0, {}}, {MicroOp::kMulAdd, 0, c0, s0, r0, {}}}, {0.5f}, 1),
+      Program(
+          {{MicroOp::kClip, 0, r0, c0, c1, {}}, {MicroOp::kMul, 0, c1, r0, 0, {}}, {MicroOp::kSub, 0, r0, s0, 0, {}}},
+          {-0.5f, 2.0f}, 1),
+      Program({{MicroOp::kSigmoid, 1, r0, 0, 0, {}}, {MicroOp::kMul, 0, r0, MicroRegister(1), 0, {}}}, {}, 0),
+      Program({{MicroOp::kMulAdd, 0, r0, r0, c0, {}}, {MicroOp::kDiv, 0, c0, r0, 0, {}}}, {2.0f}, 0),
+      Program({{MicroOp::kAdd, 0, r0, s0, 0, {}}, {MicroOp::kAdd, 0, s0, r0, 0, {}}}, {}, 1),
   };
   const Shape sources[] = {{37, 70}, {70}, {37, 1}, {}};
   for (const MicroProgram& program : programs) {
@@ -102,6 +110,36 @@ TEST_P(Gemm, CompiledAndInterpretedEpilogues) {
       if (program.num_sources > 0) test.AddFloats(MakeDense(DataType::kF32, shape), random);
       test.dst = {MakeDense(DataType::kF32, {37, 70})};
       CheckOp(device(), test, Kernel("gemm"), 2e-5, "epilogue");
+    }
+  }
+}
+
+// K is multiplied in chunks where there are rows to share them.
+TEST_P(Gemm, DeepProducts) {
+  std::mt19937 random(8);
+  const auto r0 = MicroRegister(0), s0 = MicroSource(0), c0 = MicroConstant(0);
+  const MicroProgram programs[] = {
+      {},
+      Program({{MicroOp::kAdd, 0, r0, s0, 0, {}}, {MicroOp::kMax, 0, r0, c0, 0, {}}}, {0.0f}, 1),
+      Program({{MicroOp::kAdd, 0, r0, s0, 0, {}}, {MicroOp::kTanh, 0, r0, 0, 0, {}}}, {}, 1),
+  };
+  for (const int64_t m : {1, 23, 24, 50}) {
+    for (const int64_t k : {768, 769, 2305}) {
+      for (const MicroProgram& program : programs) {
+        OpTest test;
+        test.op = "Gemm";
+        test.AddFloats(MakeDense(DataType::kF32, {m, k}), random);
+        test.AddFloats(MakeDense(DataType::kF32, {k, 70}), random);
+        test.AddFloats(MakeDense(DataType::kF32, {70}), random);
+        test.constant = {false, true};
+        if (!program.empty()) {
+          test.program = program;
+          test.program_begin = 3;
+          test.AddFloats(MakeDense(DataType::kF32, {m, 70}), random);
+        }
+        test.dst = {MakeDense(DataType::kF32, {m, 70})};
+        CheckOp(device(), test, Kernel("gemm"), 1e-3, "deep " + std::to_string(m) + "x" + std::to_string(k));
+      }
     }
   }
 }
