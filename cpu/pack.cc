@@ -184,6 +184,8 @@ Status PackBf16Panels(const PackSpec& spec, const HostTensor& src, std::span<std
 
 void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col) {
   TileFn const* fns = TileFns(*block.table, panel.vectors);
+  const TileFn among = block.table->among[panel.vectors == 4 ? 0 : panel.vectors == 2 ? 1 : 2];
+  const TileFn single = block.rows > 1 && among != nullptr ? among : fns[1];
   TileArgs args;
   args.segments = block.segments;
   args.num_segments = block.num_segments;
@@ -205,7 +207,7 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
     args.next = left > 0 ? block.next + (lines - left) * kPrefetchStep : block.next != nullptr ? b : nullptr;
     left -= steps;
     if (block.tail != nullptr) block.tail->Prefetch(args.dst, rows, args.col, args.cols);
-    fns[rows](args);
+    (rows == 1 ? single : fns[rows])(args);
     if (block.tail != nullptr) block.tail->Run(args.dst, rows, args.col, args.cols);
     row += rows;
   }

@@ -116,6 +116,7 @@ const TileTable* GetTileTable() {
         nullptr, nullptr, &Tile<12, 2>},
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>, nullptr,
         nullptr, nullptr, &Tile<12, 1>}},
+      {&Tile<1, 4>, &Tile<1, 2>, &Tile<1, 1>},
       &PickMicroLoop};
 #elif HWY_TARGET == HWY_AVX2
   static constexpr TileTable kTable = {
@@ -125,6 +126,7 @@ const TileTable* GetTileTable() {
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>},
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
         nullptr, &Tile<12, 1>}},
+      {nullptr, &Tile<1, 2>, &Tile<1, 1>},
       &PickMicroLoop};
 #elif HWY_ARCH_ARM_A64
   static constexpr TileTable kTable = {
@@ -134,6 +136,7 @@ const TileTable* GetTileTable() {
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>, &Tile<7, 2>,
         &Tile<8, 2>},
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>}},
+      {nullptr, &Tile<1, 2>, &Tile<1, 1>},
       &PickMicroLoop};
 #else
   static constexpr TileTable kTable = {
@@ -142,6 +145,7 @@ const TileTable* GetTileTable() {
       {{},
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>},
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>}},
+      {nullptr, &Tile<1, 2>, &Tile<1, 1>},
       &PickMicroLoop};
 #endif
   return &kTable;

@@ -36,8 +36,10 @@ using MicroLoopFn = void (*)(float* dst, const float* a, const float* b, const f
 
 struct TileTable {
   int lanes;
-  int wide;                                                // vectors of the widest panel: 4 or 2
-  TileFn fn[kTileWidths][kMaxTileRows + 1];                // [0: 4, 1: 2, 2: 1 vectors][rows]; null where there is none
+  int wide;                                  // vectors of the widest panel: 4 or 2
+  TileFn fn[kTileWidths][kMaxTileRows + 1];  // [0: 4, 1: 2, 2: 1 vectors][rows]; null where there is none
+  // One row among others, summed as theirs are, where fn[.][1] sums in another order, for blocks of one row; or null.
+  TileFn among[kTileWidths] = {};
   MicroLoopFn (*loop)(MicroOp op, int scalars) = nullptr;  // bit 1, 2 of `scalars`: b, c is one float for all elements
   int64_t panel() const { return int64_t{wide} * lanes; }
 };
