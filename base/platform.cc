@@ -276,6 +276,14 @@ int HardwareThreads() {
   return count == 0 ? 1 : static_cast<int>(count);
 }
 
+uint64_t CoreCacheBytes() {
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  const long bytes = ::sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (bytes > 0) return static_cast<uint64_t>(bytes);
+#endif
+  return 512 << 10;
+}
+
 int CurrentCpu() {
 #if defined(__linux__)
   return ::sched_getcpu();

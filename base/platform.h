@@ -69,6 +69,7 @@ inline constexpr bool kHasThreads = false;
 inline constexpr bool kHasThreads = true;
 #endif
 int HardwareThreads();      // that this process may use, at least 1
+uint64_t CoreCacheBytes();  // the largest cache that a core has for itself (L2); a usual size where nobody says
 int CurrentCpu();           // where the calling thread runs now; -1 when unknown
 std::string CpuName();      // "AMD EPYC 9R14"; the architecture where the system does not tell
 uint64_t PhysicalMemory();  // bytes; 0 when unknown

@@ -9,6 +9,7 @@
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
+#include "cpu/row_maps.h"
 #include "cpu/winograd.h"
 
 namespace moka::cpu {
@@ -93,6 +94,7 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   choice->units = shape.Units();
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
+  if (shape.col_blocks == 1 && launch.bf16 == 0) choice->rows = ConvRowMaps(call, params, launch.epilogue.micro);
   const auto weights = static_cast<double>(launch.K() * shape.outputs * shape.groups);
   const auto pixels = static_cast<double>(shape.batch * shape.out.d * shape.out.h * shape.out.w);
   const double speed = launch.bf16 == 2 ? 2 : 1;
@@ -215,13 +217,28 @@ void RunConv(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   }
 }
 
+void RunConvRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker) {
+  const auto& launch = args.Launch<ConvLaunch>();
+  const ConvShape& shape = launch.shape;
+  const Scratch layout(launch, *args.simd->tile);
+  float* scratch = args.WorkerScratch(worker);
+  ConvInputs<float> inputs;
+  for (int64_t line = begin; line < end; line += shape.lines) {
+    for (int64_t group = 0; group < shape.groups; ++group) {
+      const ConvUnit unit(shape, image, line, std::min(shape.lines, end - line), group);
+      PrepareInputs(shape, unit, args.Src(0), 0.0f, scratch + layout.slab, &inputs);
+      RunUnit(args, launch, unit, inputs, scratch, layout);
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const KernelRow> ConvRows() {
   static constexpr KernelRow kRows[] = {{"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true, true},
                                         {"Conv", "conv_bf16", &ChooseConv, &RunConv, true, true},
                                         {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
-                                        {"Conv", "conv_igemm", &ChooseConv, &RunConv, true}};
+                                        {"Conv", "conv_igemm", &ChooseConv, &RunConv, true, false, &RunConvRows}};
   return kRows;
 }
 

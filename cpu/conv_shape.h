@@ -87,6 +87,17 @@ struct ConvUnit {
     plane = index % shape.out.d;
     image = index / shape.out.d;
   }
+  // All panels and columns of one group, where a unit may be as wide as the image.
+  ConvUnit(const ConvShape& shape, int64_t image_index, int64_t first_line, int64_t num_lines, int64_t group_index)
+      : image(image_index),
+        plane(0),
+        line(first_line),
+        lines(num_lines),
+        col(0),
+        cols(shape.out.w),
+        group(group_index),
+        panel_begin(0),
+        panel_end(shape.panels) {}
 };
 
 // Where the inputs of a unit are: a base for its first pixel, strides between pixels, offsets of the kernel's points.

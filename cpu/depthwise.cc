@@ -8,6 +8,7 @@
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
+#include "cpu/row_maps.h"
 #include "ops/conv.h"
 
 namespace moka::cpu {
@@ -75,6 +76,7 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   choice->packs.push_back(spec);
   choice->units = launch.batch * launch.line_blocks;
   choice->in_place = InPlace(call, launch.epilogue);
+  choice->rows = ConvRowMaps(call, params, launch.epilogue.micro);
   if (launch.epilogue.kind == Epilogue::kProgram) choice->scratch_per_worker = MicroScratchBytes();
   choice->cost_us = line_work * static_cast<double>(launch.batch * launch.out_h) * 2 / (kFlopsPerMicrosecond / 2);
   choice->launch = Blob::Of(launch);
@@ -95,20 +97,23 @@ void RunLine(const KernelArgs& args, const DepthwiseLaunch& launch, int64_t imag
   args.simd->depthwise->line(line, 0, launch.vectors);
 }
 
-void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+void RunLines(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int worker) {
   const auto& launch = args.Launch<DepthwiseLaunch>();
   const MicroLaunch& micro = launch.epilogue.micro;
+  for (int64_t y = first; y < last; ++y) RunLine(args, launch, image, y);
+  if (launch.epilogue.kind != Epilogue::kProgram) return;
+  const float* src[kCodeMaxSources];
+  for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
+  const int64_t rows = launch.line.out.width;
+  args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * rows,
+                       (image * launch.out_h + last) * rows, 0, launch.line.out.channels, args.WorkerScratch(worker));
+}
+
+void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+  const auto& launch = args.Launch<DepthwiseLaunch>();
   for (int64_t unit = begin; unit < end; ++unit) {
-    const int64_t image = unit / launch.line_blocks;
     const int64_t first = unit % launch.line_blocks * launch.lines;
-    const int64_t last = std::min(first + launch.lines, launch.out_h);
-    for (int64_t y = first; y < last; ++y) RunLine(args, launch, image, y);
-    if (launch.epilogue.kind != Epilogue::kProgram) continue;
-    const float* src[kCodeMaxSources];
-    for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
-    const int64_t rows = launch.line.out.width;
-    args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * rows,
-                         (image * launch.out_h + last) * rows, 0, launch.line.out.channels, args.WorkerScratch(worker));
+    RunLines(args, unit / launch.line_blocks, first, std::min(first + launch.lines, launch.out_h), worker);
   }
 }
 
@@ -151,7 +156,7 @@ LineOutput OutputOfLine(const KernelArgs& args, const Epilogue& epilogue, bool b
 }
 
 std::span<const KernelRow> DepthwiseRows() {
-  static constexpr KernelRow kRows[] = {{"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true},
+  static constexpr KernelRow kRows[] = {{"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true, false, &RunLines},
                                         {"Conv", "conv_grouped", &ChooseGrouped, &RunGrouped, true}};
   return kRows;
 }

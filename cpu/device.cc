@@ -80,6 +80,7 @@ class CpuDevice final : public Device {
     info_.memory_bytes = PhysicalMemory();
     limits_.host_memory = true;
     limits_.offset_alignment = 64;
+    limits_.chain_cache = CoreCacheBytes();
     for (const OpSchema* schema : AllOps()) {
       entries_.push_back({schema, Intern(StrCat("reference/", schema->name)), {}});
     }
@@ -174,7 +175,7 @@ class CpuDevice final : public Device {
     OpEntry* entry = const_cast<OpEntry*>(FindEntry(schema));
     if (entry == nullptr) return;
     const std::string_view name = Intern(StrCat("cpu/", row.family, "/", simd_.target));
-    entry->kernels.push_back({name, &simd_, row.choose, row.run, row.epilogue, row.bf16});
+    entry->kernels.push_back({name, &simd_, row.choose, row.run, row.epilogue, row.bf16, row.rows});
   }
 
   const OpEntry* FindEntry(const OpSchema* schema) const {
@@ -209,6 +210,7 @@ class CpuDevice final : public Device {
       choice->scratch_per_worker = std::max(choice->scratch_per_worker, scratch);
       choice->cost_us += cost_us;
       choice->in_place = 0;
+      choice->rows.clear();
     }
     header.cost_us = choice->cost_us;
     choice->kernel = kernel.name;

@@ -91,6 +91,9 @@ struct KernelArgs {
 // Runs the units [begin, end) as `worker`. Units may run in any order and at the same time.
 using KernelFn = void (*)(const KernelArgs& args, int64_t begin, int64_t end, int worker);
 
+// Makes the rows [begin, end) of one image of the result, as units do that reach over them.
+using RowsFn = void (*)(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker);
+
 struct Kernel {
   std::string_view name;  // "cpu/gemm/AVX3", static storage
   const Simd* simd = nullptr;
@@ -99,6 +102,7 @@ struct Kernel {
   KernelFn run = nullptr;
   bool epilogue = false;  // runs programs itself; for others the device adds a second pass
   bool bf16 = false;      // rounds to bf16: for policies that allow it only
+  RowsFn rows = nullptr;  // for choices with Choice::rows
 };
 
 // What a family offers for operators: rows in order of preference.
@@ -109,6 +113,7 @@ struct KernelRow {
   KernelFn run;
   bool epilogue = false;
   bool bf16 = false;
+  RowsFn rows = nullptr;
 };
 std::span<const KernelRow> GemmRows();
 std::span<const KernelRow> ConvRows();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/platform.h"
+#include "cpu/chain_run.h"
 #include "cpu/device.h"
 #include "cpu/queue.h"
 #include "ops/reference.h"
@@ -70,10 +71,12 @@ struct LinkedStep {
   size_t first_place = 0, num_src = 0, num_dst = 0, num_packs = 0;
   uint64_t scratch_bytes = 0, scratch_per_worker = 0;
   bool spread = false;
+  int chain = -1;  // the chain that starts here
 };
 
 struct CpuProgram final : Program, std::enable_shared_from_this<CpuProgram> {
   std::vector<LinkedStep> steps;
+  std::vector<LinkedChain> chains;
   std::vector<Place> places;
   std::vector<SlotInfo> slots;
   const Simd* simd = nullptr;
@@ -99,6 +102,7 @@ class CpuReplay final : public Replay {
       args.error = &error_;
       args_.push_back(args);
     }
+    for (const LinkedChain& chain : program_.chains) chains_.emplace_back(chain, queue.workers(), queue.profile());
   }
 
   Status Bind(uint32_t slot, Buffer* buffer, uint64_t offset) override {
@@ -114,10 +118,19 @@ class CpuReplay final : public Replay {
   Status Run(Queue& queue, std::span<const void* const>, std::span<void* const>) override {
     auto& cpu_queue = static_cast<CpuQueue&>(queue);
     if (moved_) Resolve();
-    for (size_t i = 0; i < program_.steps.size(); ++i) {
+    for (size_t i = 0, count = 1; i < program_.steps.size(); i += count) {
+      const LinkedStep& step = program_.steps[i];
       const double start = step_us_.empty() ? 0 : NowMicroseconds();
-      MOKA_RETURN_IF_ERROR(RunStep(program_.steps[i], args_[i], cpu_queue.executor()));
-      if (!step_us_.empty()) step_us_[i] = NowMicroseconds() - start;
+      count = step.chain < 0 ? 1 : ChainOf(step).members.size();
+      if (step.chain < 0) {
+        MOKA_RETURN_IF_ERROR(RunStep(step, args_[i], cpu_queue.executor()));
+      } else {
+        Runner(step).Run(cpu_queue.executor(), step.spread);
+        if (!error_.ok()) return error_.Take().WithContext(step.name);
+      }
+      if (step_us_.empty()) continue;
+      step_us_[i] = NowMicroseconds() - start;
+      if (step.chain >= 0) Runner(step).DivideTime(step_us_[i], {step_us_.data() + i, count});
     }
     return {};
   }
@@ -151,8 +164,15 @@ class CpuReplay final : public Replay {
       auto* memory = static_cast<std::byte*>(pointers_[scratch]);
       args_[i].scratch = memory != nullptr ? memory : no_scratch;
     }
+    for (size_t i = 0; i < args_.size(); ++i) {
+      const LinkedStep& step = program_.steps[i];
+      if (step.chain >= 0) Runner(step).Bind({args_.data() + i, ChainOf(step).members.size()}, args_[i].scratch);
+    }
     moved_ = false;
   }
+
+  const LinkedChain& ChainOf(const LinkedStep& step) const { return program_.chains[static_cast<size_t>(step.chain)]; }
+  ChainRunner& Runner(const LinkedStep& step) { return chains_[static_cast<size_t>(step.chain)]; }
 
   Status RunStep(const LinkedStep& step, KernelArgs& args, Executor& executor) {
     if (step.reference != nullptr) {
@@ -176,6 +196,7 @@ class CpuReplay final : public Replay {
   std::vector<std::byte*> bases_;  // by slot
   std::vector<void*> pointers_;    // by place
   std::vector<KernelArgs> args_;   // by step
+  std::vector<ChainRunner> chains_;
   std::vector<double> step_us_;
   ErrorSlot error_;
   bool moved_ = true;
@@ -228,6 +249,20 @@ Status LinkStep(const Step& step, const Kernel* kernel, CpuProgram* program) {
   return {};
 }
 
+// After all steps, whose launch data then stays where it is.
+Status LinkChains(std::span<const Step> steps, std::span<const Kernel* const> kernels, CpuProgram* program) {
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].chain.steps == 0) continue;
+    MOKA_ASSIGN_OR_RETURN(LinkedChain linked, LinkChain(steps.subspan(i), kernels.subspan(i)));
+    program->steps[i].chain = static_cast<int>(program->chains.size());
+    program->steps[i].spread = true;
+    for (size_t m = 0; m < linked.members.size(); ++m)
+      linked.members[m].launch = program->steps[i + m].passes[0].launch;
+    program->chains.push_back(std::move(linked));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Program>> LinkProgram(const LinkRequest& request,
@@ -237,7 +272,12 @@ Result<std::shared_ptr<const Program>> LinkProgram(const LinkRequest& request,
   program->slots.assign(request.slots.begin(), request.slots.end());
   program->simd = simd;
   program->steps.reserve(request.steps.size());
-  for (const Step& step : request.steps) MOKA_RETURN_IF_ERROR(LinkStep(step, find(context, step), program.get()));
+  std::vector<const Kernel*> kernels;
+  for (const Step& step : request.steps) {
+    kernels.push_back(find(context, step));
+    MOKA_RETURN_IF_ERROR(LinkStep(step, kernels.back(), program.get()));
+  }
+  MOKA_RETURN_IF_ERROR(LinkChains(request.steps, kernels, program.get()));
   return std::shared_ptr<const Program>(std::move(program));
 }
 

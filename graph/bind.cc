@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "graph/bind_shapes.h"
+#include "graph/chains.h"
 #include "graph/partition.h"
 #include "graph/place.h"
 #include "graph/schedule.h"
@@ -130,7 +131,8 @@ Result<Plan> Bind(const BindRequest& request) {
     if (builder.refused().empty()) {
       Draft& draft = builder.draft();
       if (request.strict) MOKA_RETURN_IF_ERROR(CheckStrict(request, draft.plan));
-      const Schedule schedule = ScheduleSteps(draft, request.devices);
+      Schedule schedule = ScheduleSteps(draft, request.devices);
+      if (request.depth_first) FormChains(draft, schedule, request.devices, request.workers);
       PlaceValues(draft, schedule, request.devices);
       return std::move(draft.plan);
     }

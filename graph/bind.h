@@ -18,7 +18,8 @@ struct BindRequest {
   std::span<const int> workers;      // of each device's queue
   bool compact = false;              // ChoosePolicy::compact
   Precision precision = Precision::kF32;
-  bool strict = false;  // kUnsupported, with the whole list, where a node would fall back
+  bool depth_first = true;  // SessionOptions::depth_first
+  bool strict = false;      // kUnsupported, with the whole list, where a node would fall back
   int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();  // of a node's result
 };
 

@@ -32,7 +32,7 @@ uint64_t MemoryLowerBound(const Plan& plan, std::span<const Limits> limits) {
   const auto use = [&](int v, int tick) {
     if (v >= 0) lives[static_cast<size_t>(MemoryOwner(plan, v))].Use(tick);
   };
-  int tick = 0;
+  int tick = 0, chain_end = 0;
   const auto grow = [&] {
     for (auto& ticks : scratch) ticks.resize(static_cast<size_t>(tick) + 1, 0);
   };
@@ -40,7 +40,9 @@ uint64_t MemoryLowerBound(const Plan& plan, std::span<const Limits> limits) {
     // Uploads are there with the first step, and downloads still with the last one.
     for (int s = segment.first; s < segment.first + segment.count; ++s) {
       const PlanStep& step = plan.steps[static_cast<size_t>(s)];
-      const bool together = limits[static_cast<size_t>(segment.device)].concurrent_steps && !step.step.barrier;
+      const bool concurrent = limits[static_cast<size_t>(segment.device)].concurrent_steps;
+      const bool together = (concurrent && !step.step.barrier) || s < chain_end;
+      chain_end = std::max(chain_end, s + step.step.chain.steps);
       if (s > segment.first && !together) ++tick;
       grow();
       if (s == segment.first) {
@@ -68,7 +70,8 @@ uint64_t MemoryLowerBound(const Plan& plan, std::span<const Limits> limits) {
     for (size_t v = 0; v < plan.values.size(); ++v) {
       const PlanValue& value = plan.values[v];
       const bool in_arena = plan.slots[value.slot].kind == PlanSlot::kArena;
-      if (lives[v].born < 0 || value.alias_of >= 0 || !in_arena || value.device != static_cast<int>(d)) continue;
+      if (lives[v].born < 0 || value.alias_of >= 0 || value.ring || !in_arena || value.device != static_cast<int>(d))
+        continue;
       change[static_cast<size_t>(lives[v].born)] += static_cast<int64_t>(value.bytes);
       change[static_cast<size_t>(lives[v].dies) + 1] -= static_cast<int64_t>(value.bytes);
     }

@@ -30,7 +30,7 @@ class Placer {
 
  private:
   PlanValue& value(int i) { return plan_.values[static_cast<size_t>(i)]; }
-  bool InArena(int i) { return plan_.slots[value(i).slot].kind == PlanSlot::kArena; }
+  bool InArena(int i) { return plan_.slots[value(i).slot].kind == PlanSlot::kArena && !value(i).ring; }
   StepGroup group(int s) const { return schedule_.groups[static_cast<size_t>(s)]; }
 
   int Root(int i) {
@@ -206,6 +206,7 @@ class Placer {
           if (values[i] < 0) continue;
           operands[i].slot = value(values[i]).slot;
           operands[i].offset = value(values[i]).offset;
+          operands[i].ring = value(values[i]).ring;
         }
       };
       fill(step.step.src, step.reads);

@@ -43,6 +43,7 @@ struct PlanValue {
     kInPlace,  // overwrites alias_of, which nobody reads from then on
   } relation = kOwn;
   int alias_of = -1;
+  bool ring = false;  // of its own, but only rings in the scratch of the chain that writes and reads it; see Operand
 };
 
 struct PlanStep {
@@ -52,6 +53,7 @@ struct PlanStep {
   int level = 0;                   // longest path of steps before it
   std::vector<int> reads, writes;  // plan values, parallel to step.src and step.dst; -1: absent or packed
   uint32_t in_place = 0;           // Choice::in_place
+  std::vector<RowMap> rows;        // Choice::rows
   bool own_kernel = true;
   std::vector<Refusal> refusals;
   int64_t flops = 0;

@@ -64,14 +64,21 @@ PlanInfo MakePlanInfo(const PreparedPlan& prepared, const std::vector<std::vecto
   const Plan& plan = prepared.plan;
   const Graph& graph = prepared.specialization->graph;
   PlanInfo info;
+  int chains = 0;
+  size_t chain_end = 0;
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     info.steps.push_back(InfoOf(prepared, plan.steps[s]));
+    if (const int length = plan.steps[s].step.chain.steps; length > 0) {
+      chain_end = s + static_cast<size_t>(length);
+      ++chains;
+    }
+    if (s < chain_end) info.steps.back().chain = chains - 1;
     if (s < samples.size()) info.steps.back().us = Median(samples[s]);
     info.barriers += plan.steps[s].step.barrier ? 1 : 0;
     info.depth = std::max(info.depth, plan.steps[s].level + 1);
   }
   for (const PlanValue& value : plan.values) {
-    if (plan.slots[value.slot].kind != PlanSlot::kArena || value.bytes == 0) continue;
+    if (plan.slots[value.slot].kind != PlanSlot::kArena || value.bytes == 0 || value.ring) continue;
     MemoryInterval interval;
     interval.value = graph.value(value.value).name;
     interval.device = prepared.devices[static_cast<size_t>(value.device)]->info().name;

@@ -20,6 +20,7 @@ std::string KeyOf(const PlanRequest& request) {
   append(request.strict);
   append(request.compact);
   append(request.precision);
+  append(request.depth_first);
   append(request.verify);
   append(request.max_tensor_bytes);
   for (const Shape& shape : request.inputs) {
@@ -160,6 +161,7 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   bind.strict = request.strict;
   bind.compact = request.compact;
   bind.precision = request.precision;
+  bind.depth_first = request.depth_first;
   bind.max_tensor_bytes = request.max_tensor_bytes;
   MOKA_ASSIGN_OR_RETURN(prepared->plan, Bind(bind));
   if (request.verify) {

@@ -29,6 +29,7 @@ struct PlanRequest {
   uint64_t memory_limit = 0;
   bool compact = false;  // ChoosePolicy::compact
   Precision precision = Precision::kF32;
+  bool depth_first = true;
   int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();
 };
 

@@ -228,6 +228,7 @@ Result<std::unique_ptr<SessionImpl::Entry>> SessionImpl::MakeEntry(std::vector<S
   request.memory_limit = options_.memory_limit;
   request.precision = options_.precision;
   request.max_tensor_bytes = options_.max_tensor_bytes;
+  request.depth_first = options_.depth_first;
   auto entry = std::make_unique<Entry>();
   MOKA_ASSIGN_OR_RETURN(entry->prepared, model_->plans().Get(request, model_->weights()));
   entry->shapes = std::move(shapes);

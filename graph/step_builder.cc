@@ -179,6 +179,7 @@ PlanStep& StepBuilder::AddStep(int n, int d, const OpCall& call, const Choice& c
   out.reads = std::move(reads);
   out.writes = std::move(writes);
   out.in_place = choice.in_place;
+  if (choice.scratch == 0) out.rows = choice.rows;
   out.own_kernel = d == 0 && !choice.reference;
   if (n >= 0 && d != 0) out.refusals = why_not_[static_cast<size_t>(n)];
   out.src_descs.assign(call.src.begin(), call.src.end());

@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "graph/verify_chain.h"
+
 namespace moka {
 namespace {
 
@@ -117,6 +119,7 @@ class Verifier {
   Status CheckValue(int i) const {
     const PlanValue& v = value(i);
     const std::string name = Name(i);
+    if (v.ring) return v.relation == Relation::kOwn ? Status() : Internal(name, ": a ring, but an alias");
     // A sub-vector of a value ends with the value: its padding lanes may be cut off.
     MOKA_RETURN_IF_ERROR(CheckRange(name, RangeOf(v), v.device));
     if (v.desc.ExtentBytes() > v.bytes) return Internal(name, ": its elements reach ", v.desc.ExtentBytes(), " bytes");
@@ -144,7 +147,7 @@ class Verifier {
     if (v < 0 || static_cast<size_t>(v) >= plan_.values.size()) return Internal(name, ": stands for no value");
     const PlanValue& known = value(v);
     if (known.device != device) return Internal(name, ": on another device");
-    const bool same = operand.slot == known.slot && operand.offset == known.offset &&
+    const bool same = operand.slot == known.slot && operand.offset == known.offset && operand.ring == known.ring &&
                       operand.desc.type == known.desc.type && SameShape(operand.desc, known.desc) &&
                       operand.desc.strides == known.desc.strides;
     if (!same) return Internal(name, ": differs from ", Name(v));
@@ -235,7 +238,7 @@ class Verifier {
 
   Status CheckRead(const std::string& who, int v) const {
     const PlanValue& read = value(v);
-    if (read.bytes == 0) return {};
+    if (read.bytes == 0 || read.ring) return {};
     if (!Complete(v)) return Internal(who, " reads ", Name(v), " before it is written");
     const int owner = Generation(v);
     const int other = ownership_[read.slot].FirstOther(read.offset, read.offset + read.bytes, owner);
@@ -250,6 +253,7 @@ class Verifier {
 
   void Write(int v) {
     const PlanValue& w = value(v);
+    if (w.ring) return;
     written_[static_cast<size_t>(v)] = true;
     ownership_[w.slot].Assign(w.offset, w.offset + w.bytes, Generation(v));
   }
@@ -268,7 +272,8 @@ class Verifier {
   }
 
   bool Conflict(int a, int b) const {
-    return a >= 0 && b >= 0 && RangeOf(value(a)).Meets(RangeOf(value(b))) && !DisjointParts(a, b);
+    return a >= 0 && b >= 0 && !value(a).ring && !value(b).ring && RangeOf(value(a)).Meets(RangeOf(value(b))) &&
+           !DisjointParts(a, b);
   }
 
   static Range ScratchOf(const PlanStep& step) {
@@ -281,7 +286,7 @@ class Verifier {
     if (scratch.begin == scratch.end) return false;
     for (const auto* list : {&step.reads, &step.writes}) {
       for (int v : *list) {
-        if (v >= 0 && scratch.Meets(RangeOf(value(v)))) return true;
+        if (v >= 0 && !value(v).ring && scratch.Meets(RangeOf(value(v)))) return true;
       }
     }
     return false;
@@ -410,7 +415,11 @@ class Verifier {
       for (const PlanTransfer& transfer : segment.uploads) MOKA_RETURN_IF_ERROR(Transfer(transfer, true));
       const bool concurrent = limits(segment.device).concurrent_steps;
       for (int first = segment.first; first < end;) {
-        int last = first + 1;
+        MOKA_RETURN_IF_ERROR(VerifyChain(plan_, first, end));
+        if (concurrent && plan_.steps[static_cast<size_t>(first)].step.chain.steps > 0) {
+          return Internal(StepName(first), ": a chain among concurrent steps");
+        }
+        int last = first + std::max(1, plan_.steps[static_cast<size_t>(first)].step.chain.steps);
         while (concurrent && last < end && !plan_.steps[static_cast<size_t>(last)].step.barrier) ++last;
         for (int s = first; s < last; ++s) {
           if (plan_.steps[static_cast<size_t>(s)].device != segment.device) return Internal(StepName(s), ": segment");

@@ -18,6 +18,7 @@
 
 #include "moka/device.h"
 #include "moka/session.h"
+#include "ops/chain.h"
 #include "ops/op.h"
 
 namespace moka {
@@ -35,8 +36,9 @@ struct Limits {
   // Steps without a barrier between them may run at the same time: the planner orders steps by level, keeps lifetimes
   // by level and sets Step::barrier. False: steps run one after the other.
   bool concurrent_steps = false;
-  bool i64_as_i32 = false;  // i64 operands are read and written as their low 32-bit words (upper: sign)
-  bool emulated = false;    // a GPU API that a CPU executes: "auto" prefers the CPU device
+  bool i64_as_i32 = false;   // i64 operands are read and written as their low 32-bit words (upper: sign)
+  bool emulated = false;     // a GPU API that a CPU executes: "auto" prefers the CPU device
+  uint64_t chain_cache = 0;  // bytes of the cache that a worker has for itself; 0: steps do not run in chains
 };
 
 // What the engine promises about operands, so that Choose can judge from descs alone:
@@ -94,10 +96,11 @@ struct Choice {
   bool spacious = false;        // the packs buy speed with memory; another kernel does with less
   uint64_t scratch = 0;         // bytes for the step
   uint64_t scratch_per_worker = 0;
-  uint32_t in_place = 0;  // bit i: result 0 may occupy exactly the memory of source i
-  int64_t units = 1;      // independent pieces of work; their borders depend on shapes only, never on threads
-  double cost_us = 0;     // estimate from shapes and fixed tables; compared between choices of all devices
-  Blob launch;            // parameters, grid, specialization words, epilogue program
+  uint32_t in_place = 0;     // bit i: result 0 may occupy exactly the memory of source i
+  int64_t units = 1;         // independent pieces of work; their borders depend on shapes only, never on threads
+  double cost_us = 0;        // estimate from shapes and fixed tables; compared between choices of all devices
+  std::vector<RowMap> rows;  // per source, where the kernel makes any rows of its only result alone; else empty
+  Blob launch;               // parameters, grid, specialization words, epilogue program
 };
 struct Refusal {
   std::string_view kernel;
@@ -119,6 +122,7 @@ struct Operand {
   uint32_t slot = 0;
   uint64_t offset = 0;
   TensorDesc desc;
+  bool ring = false;  // some rows in each worker's part of a chain's scratch, `offset` from its start
 };
 struct Step {
   OpCall call;  // valid while linking only
@@ -130,6 +134,7 @@ struct Step {
   uint64_t scratch_per_worker = 0;
   int64_t units = 1;
   Blob launch;
+  Chain chain;  // that starts here; its scratch is this step's, and the others have none
 };
 
 enum class MemoryKind : uint8_t { kArena, kWeights, kStaging };

@@ -59,7 +59,8 @@ json Report(const PlanInfo& plan, const Timings& timings, double peak_gflops) {
                      {"kernel", s.kernel},
                      {"ms", s.us / 1e3},
                      {"flops", s.flops},
-                     {"bytes", s.bytes}});
+                     {"bytes", s.bytes},
+                     {"chain", s.chain}});
   }
   const double median = Percentile(timings.run_ms, 0.5);
   const double gflops = flops / (median * 1e6);
@@ -101,12 +102,13 @@ json Trace(const PlanInfo& plan) {
 }
 
 void Print(const json& report) {
-  fmt::print("{:<32} {:<30} {:>9} {:>9} {:>8}\n", "node", "kernel", "ms", "GFLOP/s", "GB/s");
+  fmt::print("{:<32} {:<30} {:>9} {:>9} {:>8}  {}\n", "node", "kernel", "ms", "GFLOP/s", "GB/s", "chain");
   for (const json& n : report["nodes"]) {
     const double ms = std::max(n["ms"].get<double>(), 1e-6);
-    fmt::print("{:<32} {:<30} {:>9.4f} {:>9.1f} {:>8.1f}\n", n["name"].get<std::string>(),
+    const int chain = n["chain"].get<int>();
+    fmt::print("{:<32} {:<30} {:>9.4f} {:>9.1f} {:>8.1f}  {}\n", n["name"].get<std::string>(),
                n["kernel"].get<std::string>(), ms, n["flops"].get<double>() / ms / 1e6,
-               n["bytes"].get<double>() / ms / 1e6);
+               n["bytes"].get<double>() / ms / 1e6, chain < 0 ? std::string() : std::to_string(chain));
   }
   fmt::print(
       "load {:.2f} ms, first run {:.2f} ms; then median {:.3f} ms, min {:.3f}, p90 {:.3f} over {} rounds\n"

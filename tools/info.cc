@@ -48,7 +48,8 @@ json ToJson(const PlanInfo& plan) {
                      {"why_fallback", s.why_fallback},
                      {"shape", s.shape},
                      {"flops", s.flops},
-                     {"bytes", s.bytes}});
+                     {"bytes", s.bytes},
+                     {"chain", s.chain}});
   return {{"steps", steps},
           {"segments", plan.segments},
           {"crossings", plan.crossings},
@@ -87,13 +88,15 @@ void PrintGraph(const char* title, const GraphInfo& graph) {
                fmt::join(n.inputs, ", "), n.detail.empty() ? "" : "  " + n.detail);
 }
 
+std::string ChainMark(int chain) { return chain < 0 ? std::string() : fmt::format("  [chain {}]", chain); }
+
 void PrintPlan(const PlanInfo& plan, bool explain) {
   fmt::print("\nPlan ({} steps, {} segments, {} crossings, {} barriers, depth {}; bound in {:.0f} us)\n",
              plan.steps.size(), plan.segments, plan.crossings, plan.barriers, plan.depth, plan.bind_us);
   for (size_t i = 0; i < plan.steps.size(); i++) {
     const StepInfo& s = plan.steps[i];
-    fmt::print("  {:>3} {:<9} {:<30} {:<32} {:>9.2f} MFLOP {:>9.1f} kB  {}\n", i, s.device, s.kernel, s.shape,
-               s.flops / 1e6, s.bytes / 1e3, s.node);
+    fmt::print("  {:>3} {:<9} {:<30} {:<32} {:>9.2f} MFLOP {:>9.1f} kB  {}{}\n", i, s.device, s.kernel, s.shape,
+               s.flops / 1e6, s.bytes / 1e3, s.node, ChainMark(s.chain));
     if (!s.own_kernel) fmt::print("      falls back: {}\n", s.why_fallback);
     if (explain)
       for (const std::string& refusal : s.refusals) fmt::print("      refused: {}\n", refusal);

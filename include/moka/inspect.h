@@ -32,6 +32,7 @@ struct StepInfo {
   std::string shape;                  // of the first output
   int64_t flops = 0, bytes = 0;       // bytes: sources and destinations once each
   double us = 0;                      // median over profiled runs; 0 unless SessionOptions::profile
+  int chain = -1;  // steps with the same number run together, strip by strip (SessionOptions::depth_first); -1: alone
 };
 struct MemoryInterval {  // one value in an arena
   std::string value, device;

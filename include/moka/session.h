@@ -46,9 +46,12 @@ struct SessionOptions {
   // may leave such an input out: nothing is copied, the memory that a run wrote is what the next one reads. It starts
   // as zeros where its shape is fixed; a value that the caller passes replaces it. See Session::ResetState.
   std::vector<std::pair<std::string, std::string>> state;
-  int max_plans = 16;                    // plans kept, one per combination of input shapes, least recently used dropped
-  bool verify = true;                    // check every plan before it runs (see graph/verifier.h)
-  bool profile = false;                  // collect step times, see moka/inspect.h
+  int max_plans = 16;    // plans kept, one per combination of input shapes, least recently used dropped
+  bool verify = true;    // check every plan before it runs (see graph/verifier.h)
+  bool profile = false;  // collect step times, see moka/inspect.h
+  // Where it pays, run convolutions that follow each other some rows at a time, so that what lies between them stays
+  // in the cache and takes little memory. The elements are the same either way.
+  bool depth_first = true;
   int64_t max_loop_trips = 1 << 24;      // of any one Loop or Scan; more fail the run
   int64_t max_tensor_bytes = 1LL << 40;  // of any one tensor that a run computes; more fail it
 };

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "graph/layout_rules.h"
+#include "ops/conv.h"
 #include "ops/reference.h"
 
 namespace moka {
@@ -260,7 +261,29 @@ FakeDevice::FakeDevice(std::string name, FakeBehaviour behaviour) : behaviour_(s
   limits_.host_memory = !behaviour_.gpu;
   limits_.concurrent_steps = behaviour_.gpu;
   limits_.channel_alignment = behaviour_.gpu ? 4 : 1;
+  limits_.chain_cache = behaviour_.chain_cache;
 }
+
+namespace {
+
+std::vector<RowMap> RowsOf(const OpCall& call) {
+  const std::string op = call.op->name;
+  std::vector<RowMap> rows(call.src.size());
+  if (op == "Conv" && call.dst[0].rank == 4) {
+    const Result<ConvParams> conv = ConvParams::From(call);
+    if (!conv.ok()) return {};
+    rows[0] = {conv->strides[0], conv->pads_begin[0], (conv->kernel[0] - 1) * conv->dilations[0] + 1};
+    return rows;
+  }
+  if (op != "Add" && op != "Relu") return {};
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!SameShape(call.src[i], call.dst[0])) return {};
+    rows[i] = {1, 0, 1};
+  }
+  return rows;
+}
+
+}  // namespace
 
 Offer FakeDevice::Choose(const OpCall& call, const ChoosePolicy& policy) const {
   ++choices_;
@@ -300,6 +323,7 @@ Offer FakeDevice::Choose(const OpCall& call, const ChoosePolicy& policy) const {
       if (SameLayout(call.src[i], call.dst[0])) choice.in_place |= 1u << i;
     }
   }
+  if (behaviour_.chain_cache > 0) choice.rows = RowsOf(call);
   offer.choices.push_back(std::move(choice));
   return offer;
 }

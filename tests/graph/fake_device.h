@@ -24,6 +24,7 @@ struct FakeBehaviour {
   bool pack_weights = true;          // constant source 1 of Conv, Gemm, MatMul
   bool in_place = true;              // of elementwise operators
   int workers = 1;
+  uint64_t chain_cache = 0;  // of its limits; Conv and elementwise operators then declare rows (plans are not run)
 };
 
 class FakeBuffer;
