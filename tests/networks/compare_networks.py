@@ -20,10 +20,11 @@ import numpy
 # Of the largest output; f32 sums over a thousand layers' worth of products stay far below.
 TOLERANCE = 2e-4
 # The same in bf16, whose roundings are 2**16 times as large: about 1.6 times the largest that was measured. Random
-# weights pass on every rounding, in MobileNetV2 until little is left, so classes may change places; that products are
-# right is for the kernels' own tests to say.
+# weights pass on every rounding, in MobileNetV2 until little is left, so classes may change places but in the network
+# that is trained; that products are right is for the kernels' own tests to say.
+TRAINED = "fashion_mnist"
 BF16_TOLERANCE = {
-    "fashion_mnist": 2.4e-3,
+    TRAINED: 1.4e-2,
     "mobilenet_v2": 0.9,
     "resnet18": 4.2e-2,
     "shufflenet_v2_x1_0": 0.45,
@@ -49,7 +50,9 @@ def compare(moka, network, device, number, precision):
     same_class = bool((got.reshape(len(got), -1).argmax(1) == want.reshape(len(want), -1).argmax(1)).all())
     print(f"{network.name} {want.shape} on {device} in {precision}: error {error:.2e} of the largest output", flush=True)
     if precision == "bf16":
-        return None if error < BF16_TOLERANCE[network.name] else f"error {error:.2e}"
+        near = error < BF16_TOLERANCE[network.name]
+        kept = same_class or network.name != TRAINED
+        return None if near and kept else f"error {error:.2e}, same class: {same_class}"
     return None if error < TOLERANCE and same_class else f"error {error:.2e}, same class: {same_class}"
 
 
