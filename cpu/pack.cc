@@ -81,7 +81,7 @@ void PackRows(const std::byte* base, const PanelSource& source, const Panel& pan
 void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, int lanes, float* dst) {
   const int64_t width = int64_t{panel.vectors} * lanes;
   const auto* base = static_cast<const std::byte*>(weight) + panel.col * source.n_stride * int64_t{sizeof(float)};
-  if (source.n_stride != 1 && width <= kMaxPanel && IsRun(source)) {
+  if (source.n_stride != 1 && source.K() > 0 && width <= kMaxPanel && IsRun(source)) {
     PackRuns(base, source, panel, width, dst);
   } else {
     PackRows(base, source, panel, width, dst);

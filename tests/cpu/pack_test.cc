@@ -81,7 +81,8 @@ INSTANTIATE_TEST_SUITE_P(All, Panels,
                                          PanelCase{"one_column", 1, {{1, 1, 1, 65}, {1, 1, 1, 1}, 65, 1}},
                                          PanelCase{"kernels", 33, {{1, 3, 3, 7}, {9, 3, 1, 9}, 63, 1}},
                                          PanelCase{"volumes", 20, {{2, 3, 2, 11}, {6, 2, 1, 12}, 132, 1}},
-                                         PanelCase{"one_channel", 16, {{1, 5, 5, 1}, {25, 5, 1, 25}, 25, 1}}),
+                                         PanelCase{"one_channel", 16, {{1, 5, 5, 1}, {25, 5, 1, 25}, 25, 1}},
+                                         PanelCase{"no_channels", 16, {{1, 3, 3, 0}, {9, 3, 1, 9}, 0, 1}}),
                          [](const auto& info) { return info.param.name; });
 
 // G of a size of tiles.
