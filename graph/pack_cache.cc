@@ -55,7 +55,7 @@ KeptPack PackCache::Find(std::string_view key, uint64_t bytes) const {
   const std::byte* pack = file->data() + sizeof(Header);
   const Header wanted = HeaderOf(key, bytes, HashBytes(pack, bytes));
   if (std::memcmp(file->data(), &wanted, sizeof(Header)) != 0) return {};
-  return {{pack, bytes}, file};
+  return {{pack, static_cast<size_t>(bytes)}, file};
 }
 
 void PackCache::Keep(std::string_view key, std::span<const std::byte> pack) const {

@@ -132,7 +132,8 @@ Result<WeightStore::Handle> WeightStore::Place(Device& device, const HostTensor&
   return FindOrMake(KeyOn(device, ContentKey(tensor, format)), [&]() -> Result<Handle> {
     const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % SizeOf(desc.type) == 0;
     if (device.limits().host_memory && aligned && tensor.owner != nullptr && IsDense(desc)) {
-      auto imported = ImportWeight(device, {static_cast<const std::byte*>(tensor.data), bytes}, tensor.owner);
+      auto imported =
+          ImportWeight(device, {static_cast<const std::byte*>(tensor.data), static_cast<size_t>(bytes)}, tensor.owner);
       if (imported.ok()) return imported;
     }
     const auto alignment = static_cast<uint64_t>(device.limits().channel_alignment) * SizeOf(desc.type);
@@ -160,7 +161,8 @@ Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& 
     }
     auto made =
         MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
-    if (cached && made.ok()) cache->Keep(key, {static_cast<const std::byte*>((*made)->buffer->host()), spec.bytes});
+    if (cached && made.ok())
+      cache->Keep(key, {static_cast<const std::byte*>((*made)->buffer->host()), static_cast<size_t>(spec.bytes)});
     return made;
   });
 }
