@@ -4,45 +4,19 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <thread>
 
 #include "graph/session_impl.h"
 #include "tests/api/small_models.h"
+#include "tests/base/round_robin.h"
 
 namespace moka {
 namespace {
 
 using test::ConvNetBytes;
 using test::RandomTensor;
-
-// Unit i runs on worker i % workers, each a thread of its own: every worker has something to do.
-class RoundRobin final : public Executor {
- public:
-  explicit RoundRobin(int workers) : workers_(workers) {}
-  int workers() const override { return workers_; }
-  void Run(int64_t n, void (*task)(void* context, int64_t i, int worker), void* context) override {
-    std::vector<std::thread> threads;
-    for (int w = 0; w < workers_ && w < n; ++w) {
-      threads.emplace_back([=, this] {
-        {
-          const std::lock_guard lock(mutex_);
-          used_.insert(w);
-        }
-        for (int64_t i = w; i < n; i += workers_) task(context, i, w);
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-  }
-  size_t used() const { return used_.size(); }
-
- private:
-  int workers_;
-  std::mutex mutex_;
-  std::set<int> used_;
-};
+using test::RoundRobin;
 
 TEST(Threads, ResultsAreBitIdenticalForAnyNumber) {
   const std::string bytes = ConvNetBytes();

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
-#include <thread>
 
 #include "cpu/device.h"
 #include "graph/model_impl.h"
 #include "graph/passes/passes.h"
 #include "graph/prepared_plan.h"
+#include "tests/base/round_robin.h"
 #include "tests/graph/graph_builder.h"
 
 namespace moka {
@@ -42,25 +42,6 @@ class SmallCacheCpu final : public Device {
  private:
   std::unique_ptr<Device> cpu_;
   Limits limits_;
-};
-
-// Unit i runs on worker i % workers, each a thread of its own.
-class RoundRobin final : public Executor {
- public:
-  explicit RoundRobin(int workers) : workers_(workers) {}
-  int workers() const override { return workers_; }
-  void Run(int64_t n, void (*task)(void* context, int64_t i, int worker), void* context) override {
-    std::vector<std::thread> threads;
-    for (int w = 0; w < workers_ && w < n; ++w) {
-      threads.emplace_back([=, this] {
-        for (int64_t i = w; i < n; i += workers_) task(context, i, w);
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-  }
-
- private:
-  int workers_;
 };
 
 struct Ran {
@@ -99,7 +80,7 @@ void RunGraph(const Graph& graph, const std::vector<float>& input, const std::st
   ASSERT_TRUE(prepared.ok()) << prepared.status().message();
   const Plan& plan = (*prepared)->plan;
   ran->chains = ChainsOf(plan);
-  RoundRobin executor(workers);
+  test::RoundRobin executor(workers);
   QueueOptions options;
   options.executor = &executor;
   const std::unique_ptr<Queue> queue = std::move(device.MakeQueue(options)).value();

@@ -125,6 +125,21 @@ TEST_P(Conv, PlainOnesOfNetworks) {
   }
 }
 
+// Strides, dilations and pads of any kind, with sizes and kernels out of the lists.
+void PickWindow(std::mt19937& random, std::initializer_list<int64_t> sizes, std::initializer_list<int64_t> kernels,
+                ConvShape* shape) {
+  for (int d = 0; d < shape->rank; ++d) {
+    const auto k = static_cast<size_t>(d);
+    shape->in[k] = Pick(random, sizes);
+    shape->kernel[k] = Pick(random, kernels);
+    shape->stride[k] = Pick(random, {1, 1, 2, 2, 3});
+    shape->dilation[k] = Pick(random, {1, 1, 1, 2});
+    shape->begin[k] = Pick(random, {0, 1, 1, 2, 4});
+    shape->end[k] = Pick(random, {0, 1, 1, 3});
+  }
+  shape->bias = random() % 2 == 0;
+}
+
 TEST_P(Conv, Depthwise) {
   std::mt19937 random(13);
   int runs = 0;
@@ -133,16 +148,7 @@ TEST_P(Conv, Depthwise) {
     shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2}));
     shape.batch = Pick(random, {1, 2});
     shape.groups = Pick(random, {2, 3, 8, 15, 16, 17, 33, 48, 100});
-    for (int d = 0; d < shape.rank; ++d) {
-      const auto k = static_cast<size_t>(d);
-      shape.in[k] = Pick(random, {1, 2, 5, 7, 8, 14, 17});
-      shape.kernel[k] = Pick(random, {1, 2, 3, 3, 3, 5, 5});
-      shape.stride[k] = Pick(random, {1, 1, 2, 2, 3});
-      shape.dilation[k] = Pick(random, {1, 1, 1, 2});
-      shape.begin[k] = Pick(random, {0, 1, 1, 2, 4});
-      shape.end[k] = Pick(random, {0, 1, 1, 3});
-    }
-    shape.bias = random() % 2 == 0;
+    PickWindow(random, {1, 2, 5, 7, 8, 14, 17}, {1, 2, 3, 3, 3, 5, 5}, &shape);
     OpTest test;
     if (!MakeConv(shape, random, &test)) continue;
     ++runs;
@@ -161,16 +167,7 @@ TEST_P(Conv, NarrowGroups) {
     shape.batch = Pick(random, {1, 2});
     shape.groups = Pick(random, {2, 3, 5, 8, 17});
     shape.in_per_group = shape.out_per_group = Pick(random, {2, 4});
-    for (int d = 0; d < shape.rank; ++d) {
-      const auto k = static_cast<size_t>(d);
-      shape.in[k] = Pick(random, {1, 2, 5, 7, 14, 17, 33});
-      shape.kernel[k] = Pick(random, {1, 2, 3, 3, 3, 3, 5});
-      shape.stride[k] = Pick(random, {1, 1, 2, 2, 3});
-      shape.dilation[k] = Pick(random, {1, 1, 1, 2});
-      shape.begin[k] = Pick(random, {0, 1, 1, 2, 4});
-      shape.end[k] = Pick(random, {0, 1, 1, 3});
-    }
-    shape.bias = random() % 2 == 0;
+    PickWindow(random, {1, 2, 5, 7, 14, 17, 33}, {1, 2, 3, 3, 3, 3, 5}, &shape);
     OpTest test;
     if (!MakeConv(shape, random, &test)) continue;
     ++runs;
