@@ -5,32 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "bench/machine.h"
 #include "bench/one_op.h"
-#include "cpu/device.h"
 
 namespace moka::bench {
 namespace {
-
-int Threads() {
-  const char* threads = std::getenv("MOKA_BENCH_THREADS");
-  return threads != nullptr ? std::atoi(threads) : 1;
-}
-
-struct Machine {
-  std::vector<std::unique_ptr<Device>> devices = cpu::Open(nullptr);
-  std::unique_ptr<Queue> queue;
-
-  Machine() {
-    QueueOptions options;
-    options.threads = Threads();
-    queue = std::move(devices[0]->MakeQueue(options)).value();
-  }
-};
-
-Machine& TheMachine() {
-  static Machine machine;
-  return machine;
-}
 
 void RunSpec(benchmark::State& state, const OneOpSpec& spec, int64_t elements) {
   Machine& machine = TheMachine();

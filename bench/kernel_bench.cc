@@ -10,8 +10,8 @@
 #include <map>
 
 #include "bench/contender.h"
+#include "bench/machine.h"
 #include "bench/one_op.h"
-#include "cpu/device.h"
 
 namespace moka::bench {
 namespace {
@@ -100,28 +100,6 @@ const NamedConvolution kConvolutions[] = {
     {"tails", {37, 37, 28, 3, 1, 37}},
     {"tails", {99, 99, 13, 5, 1, 99}},
 };
-
-int Threads() {
-  const char* threads = std::getenv("MOKA_BENCH_THREADS");
-  return threads != nullptr ? std::max(1, std::atoi(threads)) : 1;
-}
-
-struct Machine {
-  std::vector<std::unique_ptr<Device>> devices = cpu::Open(nullptr);
-  std::unique_ptr<Queue> queue;
-
-  Machine() {
-    QueueOptions options;
-    options.threads = Threads();
-    queue = std::move(devices[0]->MakeQueue(options)).value();
-  }
-  double Peak() { return devices[0]->PeakGflops(*queue); }
-};
-
-Machine& TheMachine() {
-  static Machine machine;
-  return machine;
-}
 
 double Seconds(const Contender& contender, int64_t times) {
   using Clock = std::chrono::steady_clock;
