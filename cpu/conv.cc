@@ -235,10 +235,13 @@ void RunConvRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t e
 }  // namespace
 
 std::span<const KernelRow> ConvRows() {
-  static constexpr KernelRow kRows[] = {{"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true, true},
-                                        {"Conv", "conv_bf16", &ChooseConv, &RunConv, true, true},
-                                        {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
-                                        {"Conv", "conv_igemm", &ChooseConv, &RunConv, true, false, &RunConvRows}};
+  static constexpr KernelRow kRows[] = {
+      {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true, true},
+      {"Conv", "conv_bf16", &ChooseConv, &RunConv, true, true},
+      {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
+      {"Conv", "conv_igemm", &ChooseConv, &RunConv, true, false, &RunConvRows},
+      {"Conv", "conv_winograd_4x4", &ChooseWinogradOf<0>, &RunWinograd, true, false, nullptr, true},
+      {"Conv", "conv_winograd_2x2", &ChooseWinogradOf<1>, &RunWinograd, true, false, nullptr, true}};
   return kRows;
 }
 

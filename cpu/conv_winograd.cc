@@ -136,9 +136,8 @@ Status CheckForm(const OpCall& call, const ConvParams& params) {
   return {};
 }
 
-}  // namespace
-
-Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) {
+// Everything but size and blocks.
+Result<WinogradLaunch> MakeLaunch(const OpCall& call) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
   MOKA_RETURN_IF_ERROR(CheckForm(call, params));
@@ -159,8 +158,11 @@ Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) 
   launch.src_row = x.strides[2];
   launch.src_pixel = x.strides[3];
   if (launch.channels == 0 || launch.outputs * launch.out_h * launch.out_w == 0) return Unsupported("empty");
+  return launch;
+}
+
+Status Finish(const Kernel& kernel, const OpCall& call, WinogradLaunch launch, Choice* choice) {
   const TileTable& table = *kernel.simd->tile;
-  MOKA_RETURN_IF_ERROR(ChooseSize(*kernel.simd->winograd, kernel.bf16 ? kernel.simd->bf16 : nullptr, &launch));
   const WinogradSize& size = kernel.simd->winograd->sizes[launch.size];
   ChooseBlocks(table, size, &launch);
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
@@ -181,6 +183,26 @@ Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) 
   choice->launch = Blob::Of(launch);
   return {};
 }
+
+}  // namespace
+
+Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_ASSIGN_OR_RETURN(WinogradLaunch launch, MakeLaunch(call));
+  MOKA_RETURN_IF_ERROR(ChooseSize(*kernel.simd->winograd, kernel.bf16 ? kernel.simd->bf16 : nullptr, &launch));
+  return Finish(kernel, call, launch, choice);
+}
+
+template <int size>
+Status ChooseWinogradOf(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_ASSIGN_OR_RETURN(WinogradLaunch launch, MakeLaunch(call));
+  if (ChooseSize(*kernel.simd->winograd, nullptr, &launch).ok() && launch.size == size) {
+    return Unsupported("conv_winograd takes these tiles");
+  }
+  launch.size = size;
+  return Finish(kernel, call, launch, choice);
+}
+template Status ChooseWinogradOf<0>(const Kernel&, const OpCall&, Choice*);
+template Status ChooseWinogradOf<1>(const Kernel&, const OpCall&, Choice*);
 
 namespace {
 

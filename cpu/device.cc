@@ -115,20 +115,27 @@ class CpuDevice final : public Device {
             std::any_of(call.src.begin(), call.src.end(), is_vast));
   }
 
+  static bool Offers(const Offer& offer, std::string_view kernel) {
+    return std::any_of(offer.choices.begin(), offer.choices.end(),
+                       [&](const Choice& choice) { return choice.kernel == kernel; });
+  }
+
   Offer Choose(const OpCall& call, const ChoosePolicy& policy) const override {
     Offer offer;
     const OpEntry* entry = FindEntry(call.op);
     if (entry == nullptr) return offer;
     for (const Kernel& kernel : entry->kernels) {
       if (kernel.bf16 && policy.precision != Precision::kBF16) continue;
+      if (kernel.beside && !policy.all) continue;
+      if (Offers(offer, kernel.name)) continue;
       Choice choice;
       Status status = IsVastAndEmpty(call) ? Unsupported("nothing to compute") : ChooseKernel(kernel, call, &choice);
       if (status.ok() && policy.compact && choice.spacious)
         status = Unsupported("its packs are large, memory is short");
       if (status.ok()) {
         offer.choices.push_back(std::move(choice));
-        if (!policy.explain) return offer;
-        break;
+        if (!policy.all) return offer;
+        continue;
       }
       offer.refusals.push_back({kernel.name, status.message()});
     }
@@ -175,7 +182,7 @@ class CpuDevice final : public Device {
     OpEntry* entry = const_cast<OpEntry*>(FindEntry(schema));
     if (entry == nullptr) return;
     const std::string_view name = Intern(StrCat("cpu/", row.family, "/", simd_.target));
-    entry->kernels.push_back({name, &simd_, row.choose, row.run, row.epilogue, row.bf16, row.rows});
+    entry->kernels.push_back({name, &simd_, row.choose, row.run, row.epilogue, row.bf16, row.rows, row.beside});
   }
 
   const OpEntry* FindEntry(const OpSchema* schema) const {

@@ -103,6 +103,7 @@ struct Kernel {
   bool epilogue = false;  // runs programs itself; for others the device adds a second pass
   bool bf16 = false;      // rounds to bf16: for policies that allow it only
   RowsFn rows = nullptr;  // for choices with Choice::rows
+  bool beside = false;    // for ChoosePolicy::all only: what the fixed figures speak against
 };
 
 // What a family offers for operators: rows in order of preference.
@@ -114,6 +115,7 @@ struct KernelRow {
   bool epilogue = false;
   bool bf16 = false;
   RowsFn rows = nullptr;
+  bool beside = false;
 };
 std::span<const KernelRow> GemmRows();
 std::span<const KernelRow> ConvRows();

@@ -62,6 +62,9 @@ const WinogradTable* ChosenWinogradTable();
 
 // The kernel (cpu/conv_winograd.cc).
 Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice);
+// The same with tiles of that size, whatever the figures say; refuses where ChooseWinograd takes them itself.
+template <int size>
+Status ChooseWinogradOf(const Kernel& kernel, const OpCall& call, Choice* choice);
 void RunWinograd(const KernelArgs& args, int64_t begin, int64_t end, int worker);
 
 }  // namespace moka::cpu

@@ -7,6 +7,7 @@
 #include <limits>
 #include <span>
 
+#include "graph/choices.h"
 #include "graph/plan.h"
 
 namespace moka {
@@ -21,6 +22,10 @@ struct BindRequest {
   bool depth_first = true;  // SessionOptions::depth_first
   bool strict = false;      // kUnsupported, with the whole list, where a node would fall back
   int64_t max_tensor_bytes = std::numeric_limits<int64_t>::max();  // of a node's result
+  // SessionOptions::measure; null: the devices' own choices.
+  ChoiceStore* choices = nullptr;
+  std::span<Queue* const> queues;  // that measure, one per device; null: its own choices
+  const PackCache* pack_cache = nullptr;
 };
 
 Result<Plan> Bind(const BindRequest& request);

@@ -61,6 +61,7 @@ class ModelImpl {
   WeightStore& weights() const { return *weights_; }
   const std::shared_ptr<WeightStore>& shared_weights() const { return weights_; }
   PlanCache& plans() const { return plans_; }
+  ChoiceStore& choices() const { return choices_; }
 
  private:
   ModelImpl() = default;
@@ -77,6 +78,7 @@ class ModelImpl {
   mutable std::list<std::pair<std::string, std::shared_ptr<const Specialization>>> recent_;  // newest first
   std::shared_ptr<WeightStore> weights_;
   mutable PlanCache plans_;
+  mutable ChoiceStore choices_;
 };
 
 }  // namespace moka

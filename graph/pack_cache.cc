@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/platform.h"
+#include "base/status.h"
 
 namespace moka {
 namespace {
@@ -35,6 +36,10 @@ Header HeaderOf(std::string_view key, uint64_t bytes, const Hash128& checksum) {
 }
 
 }  // namespace
+
+std::string OnMachine(const DeviceInfo& info) {
+  return StrCat(info.name, '\n', info.driver, '\n', info.hardware, '\n');
+}
 
 std::string PackCache::PathOf(std::string_view key) const {
   const Hash128 hash = HashBytes(key.data(), key.size());

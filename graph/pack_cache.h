@@ -1,4 +1,4 @@
-// Packed weights in files, so that a later start maps them instead of packing again.
+// Packed weights, and choices of kernels, in files, so that a later start maps them instead of making them again.
 #ifndef MOKA_GRAPH_PACK_CACHE_H_
 #define MOKA_GRAPH_PACK_CACHE_H_
 
@@ -8,7 +8,12 @@
 #include <string>
 #include <string_view>
 
+#include "moka/device.h"
+
 namespace moka {
+
+// The part of a key that names the device and the machine: `driver` is the CPU's SIMD target.
+std::string OnMachine(const DeviceInfo& info);
 
 // A pack as it lies in its file. Null bytes: there is none.
 struct KeptPack {

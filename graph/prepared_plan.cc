@@ -22,6 +22,7 @@ std::string KeyOf(const PlanRequest& request) {
   append(request.precision);
   append(request.depth_first);
   append(request.verify);
+  append(request.choices);
   append(request.max_tensor_bytes);
   for (const Shape& shape : request.inputs) {
     append(shape.size());
@@ -163,6 +164,11 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   bind.precision = request.precision;
   bind.depth_first = request.depth_first;
   bind.max_tensor_bytes = request.max_tensor_bytes;
+  const PackCache folder(request.pack_cache);
+  const PackCache* cache = request.pack_cache.empty() ? nullptr : &folder;
+  bind.choices = request.choices;
+  bind.queues = request.queues;
+  bind.pack_cache = cache;
   MOKA_ASSIGN_OR_RETURN(prepared->plan, Bind(bind));
   if (request.verify) {
     std::vector<Limits> limits;
@@ -171,9 +177,7 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   }
   const double bound = NowMicroseconds();
   MOKA_RETURN_IF_ERROR(CheckMemory(prepared->plan, request.memory_limit));
-  const PackCache cache(request.pack_cache);
-  MOKA_RETURN_IF_ERROR(
-      WeightMaker(*prepared, weights, request.pack_cache.empty() ? nullptr : &cache).Run(request.executor));
+  MOKA_RETURN_IF_ERROR(WeightMaker(*prepared, weights, cache).Run(request.executor));
   MOKA_RETURN_IF_ERROR(LinkSegments(*prepared));
   prepared->bind_us = bound - start;
   prepared->prepare_us = NowMicroseconds() - bound;

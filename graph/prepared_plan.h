@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/choices.h"
 #include "graph/plan.h"
 #include "graph/weights.h"
 
@@ -22,8 +23,10 @@ struct PlanRequest {
   std::vector<Shape> inputs;
   std::vector<Device*> devices;
   std::vector<int> workers;
-  Executor* executor = nullptr;  // spreads the packing of weights; null: the caller alone. No part of what a plan is
-  std::string pack_cache;        // SessionOptions::pack_cache; no part of what a plan is either
+  Executor* executor = nullptr;    // spreads the packing of weights; null: the caller alone. No part of what a plan is
+  std::string pack_cache;          // SessionOptions::pack_cache; no part of what a plan is either
+  ChoiceStore* choices = nullptr;  // BindRequest::choices
+  std::vector<Queue*> queues;      // BindRequest::queues
   bool strict = false;
   bool verify = true;
   uint64_t memory_limit = 0;

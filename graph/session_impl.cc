@@ -229,6 +229,10 @@ Result<std::unique_ptr<SessionImpl::Entry>> SessionImpl::MakeEntry(std::vector<S
   request.precision = options_.precision;
   request.max_tensor_bytes = options_.max_tensor_bytes;
   request.depth_first = options_.depth_first;
+  if (options_.measure) {
+    request.choices = &model_->choices();
+    for (const auto& queue : queues_) request.queues.push_back(queue.get());
+  }
   auto entry = std::make_unique<Entry>();
   MOKA_ASSIGN_OR_RETURN(entry->prepared, model_->plans().Get(request, model_->weights()));
   entry->shapes = std::move(shapes);

@@ -62,11 +62,23 @@ void StepBuilder::Refuse(int n, std::vector<Refusal> refusals) {
   }
 }
 
+bool StepBuilder::Measures(int d) const {
+  return request_.choices != nullptr && request_.queues[static_cast<size_t>(d)] != nullptr;
+}
+
+const Choice& StepBuilder::Best(const OpCall& call, int d, const Offer& offer) const {
+  if (!Measures(d)) return offer.choices.front();
+  const auto i = static_cast<size_t>(d);
+  return offer
+      .choices[request_.choices->Best(*request_.devices[i], *request_.queues[i], call, offer, request_.pack_cache)];
+}
+
 bool StepBuilder::Choose(const OpCall& call, int d, bool allow_reference, Offer* offer) const {
   ChoosePolicy policy;
   policy.allow_reference = allow_reference;
   policy.compact = request_.compact;
   policy.precision = request_.precision;
+  policy.all = Measures(d);
   *offer = device(d).Choose(call, policy);
   return !offer->choices.empty();
 }
@@ -158,14 +170,14 @@ void StepBuilder::RunKernel(int n) {
   for (size_t k = 0; k < node.dst.size(); ++k) {
     writes[k] = NewResult(node.dst[k], d, SameLayout(dst[k], ResultDesc(node.dst[k], d, true)));
   }
-  const Choice& choice = offer.choices.front();
+  call.src = src;
+  call.dst = dst;
+  const Choice& choice = Best(call, d, offer);
   for (size_t i = 0; i < src.size(); ++i) {
     const bool packed = std::any_of(choice.packs.begin(), choice.packs.end(),
                                     [i](const PackSpec& pack) { return pack.src == static_cast<int>(i); });
     if (constants[i] != nullptr && !packed) reads[i] = ConstantOn(node.src[i], d);
   }
-  call.src = src;
-  call.dst = dst;
   PlanStep& step = AddStep(n, d, call, choice, std::move(reads), std::move(writes));
   AttachPacks(step, node, choice);
   if (!step.own_kernel && step.refusals.empty()) step.refusals = std::move(offer.refusals);

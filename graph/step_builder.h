@@ -41,6 +41,8 @@ class StepBuilder {
   // step_builder.cc
   void Process(int n);
   void RunKernel(int n);
+  bool Measures(int device) const;
+  const Choice& Best(const OpCall& call, int device, const Offer& offer) const;
   bool Choose(const OpCall& call, int device, bool allow_reference, Offer* offer) const;
   bool PickKernel(int n, OpCall call, std::vector<TensorDesc>& src, std::vector<TensorDesc>& dst,
                   const std::vector<TensorDesc>& dense_dst, std::vector<int>* densify, Offer* offer);

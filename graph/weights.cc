@@ -63,12 +63,6 @@ std::string KeyOn(const Device& device, const std::string& content) {
   return key + content;
 }
 
-// In another process, or on another machine that has the folder: `driver` is the CPU's SIMD target.
-std::string KeyInCache(const Device& device, const std::string& content) {
-  const DeviceInfo& info = device.info();
-  return StrCat(info.name, '\n', info.driver, '\n', info.hardware, '\n') + content;
-}
-
 }  // namespace
 
 Hash128 WeightStore::DigestOf(const HostTensor& tensor) {
@@ -153,7 +147,7 @@ Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& 
   const std::string content = ContentKey(tensor, format);
   return FindOrMake(KeyOn(device, content), [&]() -> Result<Handle> {
     const bool cached = cache != nullptr && device.limits().host_memory && spec.bytes >= kLeastCached;
-    const std::string key = cached ? KeyInCache(device, content) : "";
+    const std::string key = cached ? OnMachine(device.info()) + content : "";
     if (cached) {
       const KeptPack kept = cache->Find(key, spec.bytes);
       auto imported = kept.owner != nullptr ? ImportWeight(device, kept.bytes, kept.owner) : NotFound("not kept");

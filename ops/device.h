@@ -111,7 +111,7 @@ struct Offer {
   std::vector<Refusal> refusals;
 };
 struct ChoosePolicy {
-  bool explain = false;  // fill Offer::refusals also where a choice was found
+  bool all = false;  // every choice and every refusal, to be compared; false: the device's best choice
   bool allow_reference = true;
   bool compact = false;                   // memory is short: no choices that are spacious
   Precision precision = Precision::kF32;  // the least that kernels may compute in

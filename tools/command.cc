@@ -32,6 +32,7 @@ void AddRunOptions(CLI::App& app, RunOptions& options) {
       ->default_str("f32");
   app.add_option("--memory-limit", options.memory_limit, "Bytes of weights, packs, arena and scratch (default: none)");
   app.add_option("--pack-cache", options.pack_cache, "A folder that keeps packed weights for the next start");
+  app.add_flag("--measure", options.measure, "Time the CPU's kernels for each step and take the fastest");
   app.add_flag("--layer-by-layer", options.layer_by_layer, "Run no chains of convolutions strip by strip");
   app.add_flag("--strict", options.strict, "Fail, with the whole list, where a node would not run on the device");
   app.add_option("--input", options.inputs, "NAME=file.npy, once for each input of the model");
@@ -46,6 +47,7 @@ SessionOptions ToSessionOptions(const RunOptions& options) {
   session.precision = options.precision;
   session.memory_limit = options.memory_limit;
   session.pack_cache = options.pack_cache;
+  session.measure = options.measure;
   session.strict = options.strict;
   session.depth_first = !options.layer_by_layer;
   session.outputs = options.outputs;

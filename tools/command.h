@@ -26,7 +26,7 @@ struct RunOptions {
   Precision precision = Precision::kF32;
   uint64_t memory_limit = 0;
   std::string pack_cache;
-  bool strict = false, layer_by_layer = false;
+  bool measure = false, strict = false, layer_by_layer = false;
   std::vector<std::string> inputs;   // NAME=file.npy
   std::vector<std::string> outputs;  // names of values; empty: the graph's own
 };

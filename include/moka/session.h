@@ -40,6 +40,12 @@ struct SessionOptions {
   // deleted at any time. What is damaged, of another version or of another machine is packed as without it, and what
   // cannot be written is not kept. Only who may change the program should be able to change the folder.
   std::string pack_cache;
+  // At Bind, or at the first run with new shapes, time the kernels that the device has for a step (each kind of step
+  // once, some runs of each kernel, on memory of its own) and take the fastest, instead of trusting fixed figures. Used
+  // on the CPU. Results may differ within their error bounds, between kernels only. With pack_cache what was chosen is
+  // kept there, for this machine, SIMD target, number of workers and version of the kernels: later sessions then choose
+  // alike, without timing anything.
+  bool measure = false;
   bool strict = false;  // fail, with the whole list, where a node would fall back to the CPU or to a reference
   std::vector<std::string> outputs;  // any values of the graph; empty: the graph's own outputs
   // Pairs of an output and the input that it becomes in the next run (recurrent networks, key/value caches). The caller

@@ -240,6 +240,42 @@ TEST(Session, StartsFromPacksOfEarlierStarts) {
   fs::remove_all(folder);
 }
 
+TEST(Session, MeasuredChoicesAreThoseOfLaterStarts) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / ("moka_session_measure_" + std::to_string(::getpid()));
+  const std::string bytes = ConvNetBytes(32);
+  const Tensor image = RandomTensor({1, 3, 40, 40});
+  SessionOptions options;
+  options.threads = 2;
+  Session fixed = Open(Load(bytes), options);
+  const auto want = fixed.Run({image.view()});
+  EXPECT_EQ(fixed.impl()->model().choices().counts().measured, 0) << "off by default";
+  options.measure = true;
+  options.pack_cache = folder.string();
+  std::vector<std::string> kernels;
+  int64_t measured = 0;
+  for (int start = 0; start < 2; ++start) {
+    Session session = Open(Load(bytes), options);
+    const auto got = session.Run({image.view()});
+    ASSERT_TRUE(got.ok()) << got.status().message();
+    for (int64_t i = 0; i < 10; ++i) EXPECT_NEAR((*got)[0].as<float>()[i], (*want)[0].as<float>()[i], 1e-3f);
+    std::vector<std::string> chosen;
+    const Result<PlanInfo> plan = Inspect(session);
+    for (const StepInfo& step : plan->steps) chosen.push_back(step.kernel);
+    const ChoiceStore::Counts counts = session.impl()->model().choices().counts();
+    if (start == 0) {
+      kernels = chosen;
+      measured = counts.measured;
+      EXPECT_GE(measured, 2) << "the stem, and the convolutions in the block";
+    } else {
+      EXPECT_EQ(chosen, kernels);
+      EXPECT_EQ(counts.measured, 0);
+      EXPECT_EQ(counts.recalled, measured);
+    }
+  }
+  fs::remove_all(folder);
+}
+
 TEST(Session, KeepsAsManyPlansAsAsked) {
   const std::string bytes = ConvNetBytes(8);
   SessionOptions options;

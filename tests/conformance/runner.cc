@@ -306,7 +306,7 @@ void LayoutRun::Run() {
   for (const CaseMemory& memory : data_->dst()) {
     if (memory.desc.NumElements() == 0) return;  // no step is ever made for it
   }
-  const Offer offer = device_.Choose(data_->call(), {.explain = true, .precision = options_.precision});
+  const Offer offer = device_.Choose(data_->call(), {.all = true, .precision = options_.precision});
   CheckOwn(offer);
   for (const Choice& choice : offer.choices) {
     if (!choice.kernel.starts_with(options_.only_kernel)) continue;

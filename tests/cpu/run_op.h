@@ -125,7 +125,7 @@ inline OpRun RunOp(Device& device, const OpTest& test, int threads = 1) {
   OpRun run;
   const CallParts parts(test);
   ChoosePolicy policy;
-  policy.explain = true;
+  policy.all = true;
   Offer offer = device.Choose(parts.call, policy);
   for (const Refusal& refusal : offer.refusals)
     run.refusals += std::string(refusal.kernel) + ": " + refusal.reason + "\n";

@@ -1,7 +1,10 @@
 #include "tests/graph/fake_device.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <functional>
+#include <thread>
 
 #include "base/status.h"
 #include "graph/layout_rules.h"
@@ -101,8 +104,15 @@ struct LinkedStep {
 class FakeReplay final : public Replay {
  public:
   FakeReplay(const std::vector<LinkedStep>& steps, const std::vector<SlotInfo>& slots,
-             const std::vector<HostCopy>& uploads, const std::vector<HostCopy>& downloads, const Limits& limits)
-      : steps_(steps), slots_(slots), uploads_(uploads), downloads_(downloads), limits_(limits), base_(slots.size()) {}
+             const std::vector<HostCopy>& uploads, const std::vector<HostCopy>& downloads, const Limits& limits,
+             const std::function<Status(const Step&)>& execute)
+      : execute_(execute),
+        steps_(steps),
+        slots_(slots),
+        uploads_(uploads),
+        downloads_(downloads),
+        limits_(limits),
+        base_(slots.size()) {}
 
   Status Bind(uint32_t slot, Buffer* buffer, uint64_t offset) override {
     auto* fake = dynamic_cast<FakeBuffer*>(buffer);
@@ -156,6 +166,7 @@ class FakeReplay final : public Replay {
 
   Status RunStep(const LinkedStep& linked) {
     const Step& step = linked.step;
+    MOKA_RETURN_IF_ERROR(execute_(step));
     const bool is_copy = std::string_view(step.call.op->name) == "Copy";
     const int alignment = limits_.channel_alignment, vector = is_copy ? 1 : alignment;
     OpCall call = step.call;
@@ -215,6 +226,7 @@ class FakeReplay final : public Replay {
     return {};
   }
 
+  const std::function<Status(const Step&)>& execute_;
   const std::vector<LinkedStep>& steps_;
   const std::vector<SlotInfo>& slots_;
   const std::vector<HostCopy>& uploads_;
@@ -226,8 +238,9 @@ class FakeReplay final : public Replay {
 
 class FakeProgram final : public Program {
  public:
-  FakeProgram(const LinkRequest& request, const Limits& limits)
-      : slots_(request.slots.begin(), request.slots.end()),
+  FakeProgram(const LinkRequest& request, const Limits& limits, std::function<Status(const Step&)> execute)
+      : execute_(std::move(execute)),
+        slots_(request.slots.begin(), request.slots.end()),
         uploads_(request.uploads.begin(), request.uploads.end()),
         downloads_(request.downloads.begin(), request.downloads.end()),
         limits_(limits) {
@@ -243,10 +256,11 @@ class FakeProgram final : public Program {
     }
   }
   Result<std::unique_ptr<Replay>> Instantiate(Queue&) const override {
-    return std::unique_ptr<Replay>(new FakeReplay(steps_, slots_, uploads_, downloads_, limits_));
+    return std::unique_ptr<Replay>(new FakeReplay(steps_, slots_, uploads_, downloads_, limits_, execute_));
   }
 
  private:
+  std::function<Status(const Step&)> execute_;
   std::vector<LinkedStep> steps_;
   std::vector<SlotInfo> slots_;
   std::vector<HostCopy> uploads_, downloads_;
@@ -324,8 +338,25 @@ Offer FakeDevice::Choose(const OpCall& call, const ChoosePolicy& policy) const {
     }
   }
   if (behaviour_.chain_cache > 0) choice.rows = RowsOf(call);
-  offer.choices.push_back(std::move(choice));
+  if (product && own) {
+    for (const FakeKernel& kernel : behaviour_.kernels) {
+      offer.choices.push_back(choice);
+      offer.choices.back().kernel = kernel.name;
+      if (!policy.all) break;
+    }
+  }
+  if (offer.choices.empty()) offer.choices.push_back(std::move(choice));
   return offer;
+}
+
+Status FakeDevice::Execute(const Step& step) const {
+  ++runs_;
+  for (const FakeKernel& kernel : behaviour_.kernels) {
+    if (step.kernel != kernel.name) continue;
+    if (kernel.fails) return Internal("fails by the test");
+    std::this_thread::sleep_for(std::chrono::microseconds(kernel.sleep_us));
+  }
+  return {};
 }
 
 Status FakeDevice::Pack(const PackSpec&, const HostTensor& src, std::span<std::byte> dst) const {
@@ -355,7 +386,8 @@ Result<std::unique_ptr<Queue>> FakeDevice::MakeQueue(const QueueOptions&) {
 }
 
 Result<std::shared_ptr<const Program>> FakeDevice::Link(const LinkRequest& request) {
-  return std::shared_ptr<const Program>(new FakeProgram(request, limits_));
+  return std::shared_ptr<const Program>(
+      new FakeProgram(request, limits_, [this](const Step& step) { return Execute(step); }));
 }
 
 void FakeDevice::PoisonArenas() {

@@ -16,6 +16,12 @@
 
 namespace moka {
 
+struct FakeKernel {
+  std::string_view name;
+  int sleep_us = 0;
+  bool fails = false;
+};
+
 struct FakeBehaviour {
   bool gpu = false;
   std::set<std::string> refused;     // operators without a kernel of the device's own
@@ -24,6 +30,7 @@ struct FakeBehaviour {
   bool pack_weights = true;          // constant source 1 of Conv, Gemm, MatMul
   bool in_place = true;              // of elementwise operators
   int workers = 1;
+  std::vector<FakeKernel> kernels;  // of products, the own choice first; empty: one
   uint64_t chain_cache = 0;  // of its limits; Conv and elementwise operators then declare rows (plans are not run)
 };
 
@@ -49,16 +56,18 @@ class FakeDevice : public Device {
   int64_t allocations() const { return allocations_; }  // so far
   int64_t packs() const { return packs_; }              // calls of Pack so far
   int64_t choices() const { return choices_; }          // calls of Choose so far
+  int64_t runs() const { return runs_; }                // steps that were run so far
 
  private:
   friend class FakeBuffer;
+  Status Execute(const Step& step) const;  // what the kernel does beside its reference
   DeviceInfo info_;
   Limits limits_;
   FakeBehaviour behaviour_;
   std::mutex mutex_;
   std::set<FakeBuffer*> arenas_;
   std::atomic<int64_t> arena_bytes_{0}, allocations_{0};
-  mutable std::atomic<int64_t> packs_{0}, choices_{0};
+  mutable std::atomic<int64_t> packs_{0}, choices_{0}, runs_{0};
 };
 
 }  // namespace moka
