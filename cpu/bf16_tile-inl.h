@@ -1,5 +1,5 @@
 // Tiles of products of bf16 (cpu/bf16_tile.h). Included inside the namespace of a target, which has D, V, kLanes, hn,
-// StoreRow and
+// StoreTile and
 //   kElement, kParts: bytes of an element of A; into how many products per lane a pair is taken apart;
 //   Input, Weight: vectors;
 //   template <int kPart, bool kWhole> static Input LoadInput(const char* a): a pair of A, or its first element;
@@ -59,5 +59,5 @@ static void Bf16Tile(const TileArgs& args) {
       MOKA_UNROLL for (int j = 0; j < kVectors; ++j) acc[0][i][j] = hn::Add(acc[0][i][j], acc[u][i][j]);
     }
   }
-  MOKA_UNROLL for (int i = 0; i < kRows; ++i) StoreRow<kVectors>(args, i, acc[0][i]);
+  StoreTile(args, acc[0]);
 }

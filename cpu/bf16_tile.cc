@@ -62,37 +62,36 @@ static void Merge(const float* src, int64_t n, bool second, uint16_t* dst) {
 
 const Bf16Table* GetPlainBf16Table() {
 #if HWY_TARGET <= HWY_AVX3
-  static constexpr TileTable kTiles = {
-      kLanes,
-      4,
-      {{nullptr, &Bf16Tile<1, 4>, &Bf16Tile<2, 4>, &Bf16Tile<3, 4>, &Bf16Tile<4, 4>, &Bf16Tile<5, 4>, &Bf16Tile<6, 4>},
-       {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, nullptr, &Bf16Tile<4, 2>, nullptr, nullptr, nullptr,
-        &Bf16Tile<8, 2>},
-       {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr, nullptr, nullptr,
-        &Bf16Tile<8, 1>}}};
+  static constexpr TileTable kTiles = {{kLanes, 4 * kLanes},
+                                       {{},
+                                        {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr,
+                                         nullptr, nullptr, &Bf16Tile<8, 1>},
+                                        {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, nullptr, &Bf16Tile<4, 2>, nullptr,
+                                         nullptr, nullptr, &Bf16Tile<8, 2>},
+                                        {nullptr, &Bf16Tile<1, 3>, &Bf16Tile<2, 3>, nullptr, &Bf16Tile<4, 3>, nullptr,
+                                         nullptr, nullptr, &Bf16Tile<8, 3>},
+                                        {nullptr, &Bf16Tile<1, 4>, &Bf16Tile<2, 4>, &Bf16Tile<3, 4>, &Bf16Tile<4, 4>,
+                                         &Bf16Tile<5, 4>, &Bf16Tile<6, 4>}}};
 #elif HWY_TARGET == HWY_AVX2
-  static constexpr TileTable kTiles = {
-      kLanes,
-      2,
-      {{},
-       {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, &Bf16Tile<3, 2>, &Bf16Tile<4, 2>, &Bf16Tile<5, 2>, &Bf16Tile<6, 2>},
-       {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr, nullptr, nullptr,
-        &Bf16Tile<8, 1>}}};
-#elif HWY_ARCH_ARM_A64
-  static constexpr TileTable kTiles = {kLanes,
-                                       2,
+  static constexpr TileTable kTiles = {{kLanes, 2 * kLanes},
                                        {{},
+                                        {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr,
+                                         nullptr, nullptr, &Bf16Tile<8, 1>},
                                         {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, &Bf16Tile<3, 2>, &Bf16Tile<4, 2>,
-                                         nullptr, &Bf16Tile<6, 2>, nullptr, &Bf16Tile<8, 2>},
-                                        {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr,
-                                         nullptr, nullptr, &Bf16Tile<8, 1>}}};
-#else
-  static constexpr TileTable kTiles = {kLanes,
-                                       2,
+                                         &Bf16Tile<5, 2>, &Bf16Tile<6, 2>}}};
+#elif HWY_ARCH_ARM_A64
+  static constexpr TileTable kTiles = {{kLanes, 2 * kLanes},
                                        {{},
-                                        {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, &Bf16Tile<3, 2>, &Bf16Tile<4, 2>},
                                         {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr,
-                                         nullptr, nullptr, &Bf16Tile<8, 1>}}};
+                                         nullptr, nullptr, &Bf16Tile<8, 1>},
+                                        {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, &Bf16Tile<3, 2>, &Bf16Tile<4, 2>,
+                                         nullptr, &Bf16Tile<6, 2>, nullptr, &Bf16Tile<8, 2>}}};
+#else
+  static constexpr TileTable kTiles = {{kLanes, 2 * kLanes},
+                                       {{},
+                                        {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr,
+                                         nullptr, nullptr, &Bf16Tile<8, 1>},
+                                        {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, &Bf16Tile<3, 2>, &Bf16Tile<4, 2>}}};
 #endif
   static constexpr Bf16Table kTable = {kTiles, kElement, &Round, &Merge, nullptr};
   return &kTable;
@@ -115,7 +114,7 @@ using HWY_NAMESPACE::D;
 using HWY_NAMESPACE::DU;
 using HWY_NAMESPACE::kLanes;
 using HWY_NAMESPACE::LoadPart;
-using HWY_NAMESPACE::StoreRow;
+using HWY_NAMESPACE::StoreTile;
 using HWY_NAMESPACE::V;
 using HWY_NAMESPACE::VU;
 
@@ -157,13 +156,16 @@ static void Round(const float* src, int64_t n, void* dst) {
 
 static const Bf16Table* GetTable() {
   static constexpr TileTable kTiles = {
-      kLanes,
-      4,
-      {{nullptr, &Bf16Tile<1, 4>, &Bf16Tile<2, 4>, &Bf16Tile<3, 4>, &Bf16Tile<4, 4>, &Bf16Tile<5, 4>, &Bf16Tile<6, 4>},
+      {kLanes, 4 * kLanes},
+      {{},
+       {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr, nullptr, nullptr, &Bf16Tile<8, 1>,
+        nullptr, nullptr, nullptr, &Bf16Tile<12, 1>},
        {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, nullptr, &Bf16Tile<4, 2>, nullptr, nullptr, nullptr, &Bf16Tile<8, 2>,
         nullptr, nullptr, nullptr, &Bf16Tile<12, 2>},
-       {nullptr, &Bf16Tile<1, 1>, &Bf16Tile<2, 1>, nullptr, &Bf16Tile<4, 1>, nullptr, nullptr, nullptr, &Bf16Tile<8, 1>,
-        nullptr, nullptr, nullptr, &Bf16Tile<12, 1>}}};
+       {nullptr, &Bf16Tile<1, 3>, &Bf16Tile<2, 3>, nullptr, &Bf16Tile<4, 3>, nullptr, nullptr, nullptr,
+        &Bf16Tile<8, 3>},
+       {nullptr, &Bf16Tile<1, 4>, &Bf16Tile<2, 4>, &Bf16Tile<3, 4>, &Bf16Tile<4, 4>, &Bf16Tile<5, 4>,
+        &Bf16Tile<6, 4>}}};
   static constexpr Bf16Table kTable = {kTiles, kElement, &Round, &HWY_NAMESPACE::Merge,
                                        &HWY_NAMESPACE::GetPlainBf16Table};
   return &kTable;

@@ -35,9 +35,9 @@ struct Scratch {
     const int64_t pixels = shape.lines * shape.cols;
     sums = RoundUp(3 * pixels * static_cast<int64_t>(sizeof(void*)), 64);
     finish = RoundUp(sums + pixels * 4, 64);
-    slab = finish + kFinishArrays * 4 * table.panel();
+    slab = finish + kFinishArrays * 4 * table.widths.widest;
     panel = RoundUp(slab + (shape.in_place != 0 ? 0 : shape.SlabElements() + 4), 64);
-    bytes = panel + (launch.packed != 0 ? 0 : table.panel() * launch.weights.ColumnBytes());
+    bytes = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.weights.ColumnBytes());
   }
 };
 
@@ -94,7 +94,7 @@ Status ChooseByteConv(const Kernel& kernel, const OpCall& call, Choice* choice) 
   launch.quads = read_over ? CeilDiv(launch.weights.segment, 4) : launch.weights.segment / 4;
   launch.rest = read_over ? 0 : launch.weights.segment % 4;
   const ByteTable& table = *kernel.simd->bytes;
-  ChooseBlocks({kSlabBytes, 1, kUnitFlops, NumPanels(table, shape.outputs), 2 * kMaxTileRows}, &shape);
+  ChooseBlocks({kSlabBytes, 1, kUnitFlops, NumPanels(table.widths, shape.outputs), 2 * kMaxTileRows}, &shape);
   if (launch.packed != 0) {
     choice->packs.push_back(
         BytePanelPackSpec(roles.b, table, launch.weights, shape.outputs, shape.groups, launch.weight_group));
@@ -160,7 +160,7 @@ void RunUnit(const KernelArgs& args, const ByteConvLaunch& launch, const ConvUni
   ByteFinish finish = PrepareFinish(launch.product, args);
   const int64_t first_col = unit.group * shape.outputs;
   for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
-    const Panel panel = PanelAt(table, shape.outputs, p);
+    const Panel panel = PanelAt(table.widths, shape.outputs, p);
     const std::byte* packed = scratch + layout.panel;
     if (launch.packed != 0) {
       packed = static_cast<const std::byte*>(args.packs[0]) +
@@ -168,9 +168,9 @@ void RunUnit(const KernelArgs& args, const ByteConvLaunch& launch, const ConvUni
                panel.col * launch.weights.ColumnBytes();
     } else {
       const auto* weight = static_cast<const uint8_t*>(args.src[launch.product.b]) + unit.group * launch.weight_group;
-      PackBytePanel(weight, launch.weights, panel, table.lanes, scratch + layout.panel);
+      PackBytePanel(weight, launch.weights, panel, scratch + layout.panel);
     }
-    FillFinishArrays(launch.product, args, first_col + panel.col, panel.cols, int64_t{panel.vectors} * table.lanes,
+    FillFinishArrays(launch.product, args, first_col + panel.col, panel.cols, panel.width,
                      reinterpret_cast<const int32_t*>(packed), row_sums,
                      reinterpret_cast<int32_t*>(scratch + layout.finish), &finish);
     RunBytePanel(block, panel, packed, first_col, finish);

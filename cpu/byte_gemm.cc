@@ -27,8 +27,8 @@ struct Scratch {
   Scratch(const ByteGemmLaunch& launch, const ByteTable& table) {
     sums = RoundUp(2 * launch.rows_per_unit * static_cast<int64_t>(sizeof(void*)), 64);
     finish = RoundUp(sums + launch.rows_per_unit * 4, 64);
-    panel = finish + kFinishArrays * 4 * table.panel();
-    bytes = panel + (launch.packed != 0 ? 0 : table.panel() * launch.weights.ColumnBytes());
+    panel = finish + kFinishArrays * 4 * table.widths.widest;
+    bytes = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.weights.ColumnBytes());
   }
 };
 
@@ -53,7 +53,7 @@ Result<MatMulParams> ParamsOf(const OpCall& call, const ProductRoles& roles) {
 void ChooseBlocks(const ByteTable& table, ByteGemmLaunch* launch) {
   const int64_t batches = launch->p.Batches();
   launch->rows = launch->p.m * (launch->shared != 0 ? batches : 1);
-  launch->panels = NumPanels(table, launch->p.n);
+  launch->panels = NumPanels(table.widths, launch->p.n);
   launch->row_blocks = CeilDiv(launch->rows, kUnitRows);
   launch->rows_per_unit = CeilDiv(launch->rows, std::max<int64_t>(launch->row_blocks, 1));
   const int64_t blocks = launch->row_blocks * (launch->shared != 0 ? 1 : batches);
@@ -138,17 +138,16 @@ void RunUnit(const KernelArgs& args, const ByteGemmLaunch& launch, int64_t unit,
       &table, rows, a, dst, nullptr, row_sums ? sums : nullptr, &segment, 1, p.k / 4, p.k % 4, launch.product.Flip()};
   ByteFinish finish = PrepareFinish(launch.product, args);
   for (int64_t i = panel_begin; i < panel_end; ++i) {
-    const Panel panel = PanelAt(table, p.n, i);
+    const Panel panel = PanelAt(table.widths, p.n, i);
     const std::byte* packed = scratch + layout.panel;
     if (launch.packed != 0) {
       packed = static_cast<const std::byte*>(args.packs[0]) + panel.col * launch.weights.ColumnBytes();
     } else {
       PackBytePanel(static_cast<const uint8_t*>(args.src[launch.product.b]) + batch.b, launch.weights, panel,
-                    table.lanes, scratch + layout.panel);
+                    scratch + layout.panel);
     }
-    FillFinishArrays(launch.product, args, panel.col, panel.cols, int64_t{panel.vectors} * table.lanes,
-                     reinterpret_cast<const int32_t*>(packed), row_sums,
-                     reinterpret_cast<int32_t*>(scratch + layout.finish), &finish);
+    FillFinishArrays(launch.product, args, panel.col, panel.cols, panel.width, reinterpret_cast<const int32_t*>(packed),
+                     row_sums, reinterpret_cast<int32_t*>(scratch + layout.finish), &finish);
     RunBytePanel(block, panel, packed, 0, finish);
   }
 }

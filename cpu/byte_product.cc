@@ -11,7 +11,7 @@
 namespace moka::cpu {
 namespace {
 
-constexpr std::string_view kFormat = "cpu/byte_panels.1";
+constexpr std::string_view kFormat = "cpu/byte_panels.2";
 
 int32_t Wrap(uint32_t x) { return static_cast<int32_t>(x); }
 
@@ -82,8 +82,8 @@ bool IsSigned(const OpCall& call, int src) {
 
 }  // namespace
 
-void PackBytePanel(const uint8_t* weight, const ByteWeights& weights, const Panel& panel, int lanes, std::byte* dst) {
-  const int64_t width = int64_t{panel.vectors} * lanes, quads = CeilDiv(weights.segment, 4);
+void PackBytePanel(const uint8_t* weight, const ByteWeights& weights, const Panel& panel, std::byte* dst) {
+  const int64_t width = panel.width, quads = CeilDiv(weights.segment, 4);
   std::memset(dst, 0, static_cast<size_t>(width * weights.ColumnBytes()));
   auto* sums = reinterpret_cast<int32_t*>(dst);
   auto* packed = reinterpret_cast<int8_t*>(dst + 4 * width);
@@ -113,19 +113,19 @@ void PackBytePanel(const uint8_t* weight, const ByteWeights& weights, const Pane
 
 namespace {
 
-int64_t PackedBytes(int lanes, const ByteWeights& weights, int64_t n) {
-  return RoundUp(RoundUp(n, lanes) * weights.ColumnBytes(), 64);
+int64_t PackedBytes(const PanelWidths& widths, const ByteWeights& weights, int64_t n) {
+  return RoundUp(RoundUp(n, widths.granule) * weights.ColumnBytes(), 64);
 }
 
 }  // namespace
 
 int64_t PackedBytes(const ByteTable& table, const ByteWeights& weights, int64_t n) {
-  return PackedBytes(table.lanes, weights, n);
+  return PackedBytes(table.widths, weights, n);
 }
 
 PackSpec BytePanelPackSpec(int src, const ByteTable& table, const ByteWeights& dense, int64_t n, int64_t groups,
                            int64_t group_stride) {
-  PanelSpec spec{table.lanes, table.wide, n, groups, group_stride, {}, {}, dense.n_stride, dense.segment};
+  PanelSpec spec{table.widths, n, groups, group_stride, {}, {}, dense.n_stride, dense.segment};
   std::copy_n(dense.k_dims, 4, spec.k_dims);
   std::copy_n(dense.k_strides, 4, spec.k_strides);
   return spec.Write(src, kFormat, groups * PackedBytes(table, dense, n));
@@ -136,13 +136,13 @@ Status PackBytePanels(const PackSpec& spec, const HostTensor& src, std::span<std
   ByteWeights weights{{}, {}, panels.n_stride, panels.detail, src.desc.type == DataType::kI8};
   std::copy_n(panels.k_dims, 4, weights.k_dims);
   std::copy_n(panels.k_strides, 4, weights.k_strides);
-  const int64_t group_bytes = PackedBytes(panels.lanes, weights, panels.n);
+  const int64_t group_bytes = PackedBytes(panels.widths, weights, panels.n);
   if (dst.size() != static_cast<uint64_t>(panels.groups * group_bytes)) {
     return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
   }
   const auto* weight = static_cast<const uint8_t*>(src.data);
   panels.ForEachPanel([&](int64_t group, const Panel& panel) {
-    PackBytePanel(weight + group * panels.group_stride, weights, panel, panels.lanes,
+    PackBytePanel(weight + group * panels.group_stride, weights, panel,
                   dst.data() + group * group_bytes + panel.col * weights.ColumnBytes());
   });
   return {};
@@ -270,14 +270,14 @@ void FillFinishArrays(const ByteProduct& product, const KernelArgs& args, int64_
 
 void RunBytePanel(const ByteBlock& block, const Panel& panel, const std::byte* packed, int64_t first_col,
                   const ByteFinish& finish) {
-  const auto* fns = TileFns(*block.table, panel.vectors);
+  const auto* fns = block.table->fn[panel.width / block.table->widths.granule];
   ByteTileArgs args{};
   args.segments = block.segments;
   args.num_segments = block.num_segments;
   args.quads = block.quads;
   args.rest = block.rest;
   args.flip = block.flip;
-  args.b = reinterpret_cast<const int8_t*>(packed) + int64_t{4} * panel.vectors * block.table->lanes;
+  args.b = reinterpret_cast<const int8_t*>(packed) + 4 * panel.width;
   args.finish = finish;
   args.col = first_col + panel.col;
   args.cols = panel.cols;

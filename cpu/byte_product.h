@@ -29,7 +29,7 @@ struct ByteWeights {
 
 // One panel: the sums of its columns (i32), then [quads][width][4]. `weight` points at the first column's first
 // element.
-void PackBytePanel(const uint8_t* weight, const ByteWeights& weights, const Panel& panel, int lanes, std::byte* dst);
+void PackBytePanel(const uint8_t* weight, const ByteWeights& weights, const Panel& panel, std::byte* dst);
 // The spec of a constant weight: `groups` blocks of n columns, group_stride elements apart. All strides but those of
 // the last dimension and of n follow from the dims, as in a convolution's weights.
 PackSpec BytePanelPackSpec(int src, const ByteTable& table, const ByteWeights& dense, int64_t n, int64_t groups,

@@ -59,7 +59,7 @@ static HWY_INLINE void FinishVector(const ByteTileArgs& args, int row, VI sum, i
 template <bool kWhole, int kVectors>
 static HWY_INLINE void StoreColumns(VBytes bytes, uint8_t* p, int64_t count) {
   const DBytes d;
-  if constexpr (!kWhole) {
+  if constexpr (!kWhole || kVectors == 3) {
     hn::BlendedStore(bytes, hn::FirstN(d, static_cast<size_t>(count)), d, p);
   } else if constexpr (kVectors == 4) {
     hn::StoreU(bytes, d, p);

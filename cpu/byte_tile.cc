@@ -94,28 +94,16 @@ static constexpr ByteLinePartFn kLineTail = nullptr;
 #include "cpu/byte_tile-inl.h"
 
 const ByteTable* GetPlainByteTable() {
-#if HWY_TARGET <= HWY_AVX3
   static constexpr ByteTable kTable = {kLanes,
-                                       2,
+                                       {kLanes, 2 * kLanes},
                                        {{},
+                                        {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>},
                                         {nullptr, &ByteTile<1, 2>, &ByteTile<2, 2>, nullptr, &ByteTile<4, 2>, nullptr,
-                                         nullptr, nullptr, &ByteTile<8, 2>},
-                                        {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>}},
+                                         nullptr, nullptr, HWY_TARGET <= HWY_AVX3 ? &ByteTile<8, 2> : nullptr}},
                                        &ByteDepthwise,
                                        &ByteLine,
                                        kLanes,
                                        nullptr};
-#else
-  static constexpr ByteTable kTable = {kLanes,
-                                       2,
-                                       {{},
-                                        {nullptr, &ByteTile<1, 2>, &ByteTile<2, 2>, nullptr, &ByteTile<4, 2>},
-                                        {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>}},
-                                       &ByteDepthwise,
-                                       &ByteLine,
-                                       kLanes,
-                                       nullptr};
-#endif
   return &kTable;
 }
 
@@ -204,12 +192,15 @@ static constexpr ByteLinePartFn kLineTail = &N_AVX3_VNNI_HALF::ByteLinePart;
 static const ByteTable* GetTable() {
   static constexpr ByteTable kTable = {
       kLanes,
-      4,
-      {{nullptr, &ByteTile<1, 4>, &ByteTile<2, 4>, &ByteTile<3, 4>, &ByteTile<4, 4>, &ByteTile<5, 4>, &ByteTile<6, 4>},
+      {kLanes, 4 * kLanes},
+      {{},
+       {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>, nullptr, nullptr, nullptr, &ByteTile<8, 1>,
+        nullptr, nullptr, nullptr, &ByteTile<12, 1>},
        {nullptr, &ByteTile<1, 2>, &ByteTile<2, 2>, nullptr, &ByteTile<4, 2>, nullptr, nullptr, nullptr, &ByteTile<8, 2>,
         nullptr, nullptr, nullptr, &ByteTile<12, 2>},
-       {nullptr, &ByteTile<1, 1>, &ByteTile<2, 1>, nullptr, &ByteTile<4, 1>, nullptr, nullptr, nullptr, &ByteTile<8, 1>,
-        nullptr, nullptr, nullptr, &ByteTile<12, 1>}},
+       {nullptr, &ByteTile<1, 3>, &ByteTile<2, 3>, nullptr, &ByteTile<4, 3>, nullptr, nullptr, nullptr,
+        &ByteTile<8, 3>},
+       {nullptr, &ByteTile<1, 4>, &ByteTile<2, 4>, &ByteTile<3, 4>, &ByteTile<4, 4>, &ByteTile<5, 4>, &ByteTile<6, 4>}},
       &ByteDepthwise,
       &ByteLine,
       kLanes / 2,

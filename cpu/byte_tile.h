@@ -33,12 +33,12 @@ struct ByteTileArgs {
   const uint8_t* const* rows;  // one pointer per row
   const int64_t* segments;     // offsets from it
   int64_t num_segments;
-  int64_t quads;        // whole groups of 4 elements of a segment
-  int64_t rest;         // elements behind them, fewer than 4
-  uint32_t flip;        // 0x80808080 where A is i8, else 0
-  const int8_t* b;      // [num_segments][quads, and one if there is a rest][width][4], width = vectors * lanes
-  void* const* dst;     // per row
-  const int32_t* sums;  // per row: of the elements of A; read where finish.b_zero is not null
+  int64_t quads;                   // whole groups of 4 elements of a segment
+  int64_t rest;                    // elements behind them, fewer than 4
+  uint32_t flip;                   // 0x80808080 where A is i8, else 0
+  const int8_t* b;                 // [num_segments][quads, and one if there is a rest][width][4]
+  void* const* dst;                // per row
+  const int32_t* sums;             // per row: of the elements of A; read where finish.b_zero is not null
   const uint8_t* const* residual;  // per row; null: none
   ByteFinish finish;
   int64_t col;   // first column in dst and residual
@@ -84,13 +84,12 @@ using ByteLinePartFn = void (*)(const ByteLineArgs& args, int64_t channel);
 
 struct ByteTable {
   int lanes;
-  int wide;                                      // vectors of the widest panel: 4 or 2
-  ByteTileFn fn[kTileWidths][kMaxTileRows + 1];  // as in TileTable
+  PanelWidths widths;
+  ByteTileFn fn[kMaxTileWidths + 1][kMaxTileRows + 1];  // as in TileTable
   ByteDepthwiseFn depthwise;
   ByteLineFn depthwise_line;
   int tail_lanes;
   const ByteTable* (*plain)();  // with the instructions of the Highway target alone; null: this one
-  int64_t panel() const { return int64_t{wide} * lanes; }
 };
 const ByteTable* ChosenByteTable();  // null where no target was compiled
 

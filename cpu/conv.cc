@@ -45,7 +45,7 @@ struct Scratch {
     slab = RoundUp(3 * shape.lines * shape.cols * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
     line = slab + RoundUp(CeilDiv(shape.SlabElements() * launch.Element(), sizeof(float)), 16);
     panel = line + (launch.bf16 == 0 ? 0 : RoundUp(shape.SlabDims(1, shape.cols).w * shape.channels, 16));
-    micro = panel + (launch.packed != 0 ? 0 : table.panel() * launch.K());
+    micro = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.K());
     floats =
         micro +
         (launch.epilogue.kind == Epilogue::kProgram ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
@@ -82,14 +82,14 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   launch.column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch.K(), segment) : launch.K() * int64_t{sizeof(float)};
   const TileTable& table = TilesOf(*kernel.simd, launch);
   const int64_t weight_bytes = kernel.bf16 ? 2 : sizeof(float);
-  ChooseBlocks(
-      {kSlabBytes / launch.Element(), weight_bytes, kUnitFlops, NumPanels(table, shape.outputs), 2 * kMaxTileRows},
-      &launch.shape);
+  ChooseBlocks({kSlabBytes / launch.Element(), weight_bytes, kUnitFlops, NumPanels(table.widths, shape.outputs),
+                2 * kMaxTileRows},
+               &launch.shape);
   if (launch.packed != 0) {
     choice->packs.push_back(
-        kernel.bf16
-            ? Bf16PanelPackSpec(1, table, launch.weight, segment, shape.outputs, shape.groups, launch.weight_group)
-            : PanelPackSpec(1, table, launch.weight, shape.outputs, shape.groups, launch.weight_group));
+        kernel.bf16 ? Bf16PanelPackSpec(1, table.widths, launch.weight, segment, shape.outputs, shape.groups,
+                                        launch.weight_group)
+                    : PanelPackSpec(1, table.widths, launch.weight, shape.outputs, shape.groups, launch.weight_group));
   }
   choice->units = shape.Units();
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table).floats) * sizeof(float);
@@ -109,9 +109,9 @@ void RunEpilogue(const KernelArgs& args, const ConvLaunch& launch, const ConvUni
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
   const TileTable& table = TilesOf(*args.simd, launch);
-  const Panel last = PanelAt(table, launch.shape.outputs, unit.panel_end - 1);
+  const Panel last = PanelAt(table.widths, launch.shape.outputs, unit.panel_end - 1);
   const int64_t first_col = unit.group * launch.shape.outputs;
-  const int64_t begin = first_col + PanelAt(table, launch.shape.outputs, unit.panel_begin).col;
+  const int64_t begin = first_col + PanelAt(table.widths, launch.shape.outputs, unit.panel_begin).col;
   const int64_t end = first_col + last.col + last.cols;
   if (unit.cols == launch.shape.out.w) {
     const int64_t row = OutputRow(launch.shape, unit, 0);
@@ -156,16 +156,15 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
                        launch.bias >= 0 ? args.Src(launch.bias) : nullptr,
                        epilogue.lo,
                        epilogue.hi};
-  const int64_t group_bytes = RoundUp(launch.shape.outputs, table.lanes) * launch.column_bytes;
+  const int64_t group_bytes = RoundUp(launch.shape.outputs, table.widths.granule) * launch.column_bytes;
   for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
-    const Panel panel = PanelAt(table, launch.shape.outputs, p);
+    const Panel panel = PanelAt(table.widths, launch.shape.outputs, p);
     const float* b = scratch + layout.panel;
     if (launch.packed != 0) {
       const auto* packed = static_cast<const std::byte*>(args.packs[0]) + unit.group * group_bytes;
       b = reinterpret_cast<const float*>(packed + panel.col * launch.column_bytes);
     } else {
-      PackPanel(args.Src(1) + unit.group * launch.weight_group, launch.weight, panel, table.lanes,
-                scratch + layout.panel);
+      PackPanel(args.Src(1) + unit.group * launch.weight_group, launch.weight, panel, scratch + layout.panel);
     }
     RunPanel(block, panel, b, unit.group * launch.shape.outputs);
   }

@@ -81,7 +81,7 @@ struct Scratch {
   Scratch(const ConvTransposeLaunch& launch, const TileTable& table) {
     slab = RoundUp(3 * launch.MaxPixels() * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
     panel = slab + RoundUp(launch.SlabFloats(), 16);
-    micro = panel + (launch.packed != 0 ? 0 : table.panel() * launch.MaxK());
+    micro = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.MaxK());
     floats =
         micro +
         (launch.epilogue.kind == Epilogue::kProgram ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
@@ -100,20 +100,20 @@ struct PhasePack {
   }
   // Calls f(first taps, floats before the block) for every phase; returns all floats.
   template <class F>
-  int64_t ForEach(const TileTable& table, F&& f) const {
+  int64_t ForEach(const PanelWidths& widths, F&& f) const {
     int64_t begin = 0;
     for (int64_t d = 0; d < step[0]; ++d) {
       for (int64_t h = 0; h < step[1]; ++h) {
         for (int64_t w = 0; w < step[2]; ++w) {
           f(d, h, w, begin);
-          begin += PackedFloats(table, K(d, h, w), outputs);
+          begin += PackedFloats(widths, K(d, h, w), outputs);
         }
       }
     }
     return begin;
   }
-  int64_t Floats(const TileTable& table) const {
-    return ForEach(table, [](int64_t, int64_t, int64_t, int64_t) {});
+  int64_t Floats(const PanelWidths& widths) const {
+    return ForEach(widths, [](int64_t, int64_t, int64_t, int64_t) {});
   }
 };
 
@@ -161,7 +161,7 @@ bool ReadsInside(const ConvTransposeLaunch& launch) {
 }
 
 void ChooseBlocks(const TileTable& table, ConvTransposeLaunch* launch) {
-  launch->panels = NumPanels(table, launch->outputs);
+  launch->panels = NumPanels(table.widths, launch->outputs);
   const int64_t stride = launch->stride[kH], phases = stride * launch->stride[kW];
   const double line_flops = 2.0 * static_cast<double>(launch->channels * launch->outputs * launch->out[kW]) *
                             static_cast<double>(launch->kernel[kD] * launch->kernel[kH] * launch->kernel[kW]) /
@@ -243,9 +243,10 @@ Status ChooseConvTranspose(const Kernel& kernel, const OpCall& call, Choice* cho
     PackSpec spec;
     spec.src = 1;
     spec.format = kTransposedPanels;
-    spec.params = {pack.kernel[0], pack.kernel[1], pack.kernel[2], pack.step[0], pack.step[1], pack.step[2],
-                   pack.channels,  pack.outputs,   launch.groups,  table.lanes,  table.wide};
-    spec.bytes = static_cast<uint64_t>(launch.groups * pack.Floats(table)) * sizeof(float);
+    spec.params = {pack.kernel[0], pack.kernel[1],       pack.kernel[2],     pack.step[0],
+                   pack.step[1],   pack.step[2],         pack.channels,      pack.outputs,
+                   launch.groups,  table.widths.granule, table.widths.widest};
+    spec.bytes = static_cast<uint64_t>(launch.groups * pack.Floats(table.widths)) * sizeof(float);
     choice->packs.push_back(spec);
   }
   choice->units = launch.batch * launch.out[kD] * launch.line_blocks * launch.groups * launch.panel_blocks;
@@ -375,7 +376,7 @@ void RunPhase(const KernelArgs& args, const ConvTransposeLaunch& launch, const U
                                            launch.weight_c, launch.weight_m);
   const float* packed = nullptr;
   if (launch.packed != 0) {
-    const int64_t group = pack.ForEach(table, [&](int64_t d, int64_t h, int64_t w, int64_t begin) {
+    const int64_t group = pack.ForEach(table.widths, [&](int64_t d, int64_t h, int64_t w, int64_t begin) {
       if (d == phase.d.first && h == phase.h.first && w == phase.w.first) {
         packed = static_cast<const float*>(args.packs[0]) + begin;
       }
@@ -383,14 +384,14 @@ void RunPhase(const KernelArgs& args, const ConvTransposeLaunch& launch, const U
     packed += unit.group * group;
   }
   for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
-    const Panel panel = PanelAt(table, launch.outputs, p);
+    const Panel panel = PanelAt(table.widths, launch.outputs, p);
     const float* b = scratch + layout.panel;
     if (launch.packed != 0) {
       b = packed + panel.col * weights.K();
     } else {
       const float* from = args.Src(1) + unit.group * launch.weight_group + phase.d.first * launch.weight_k[kD] +
                           phase.h.first * launch.weight_k[kH] + phase.w.first * launch.weight_k[kW];
-      PackPanel(from, weights, panel, table.lanes, scratch + layout.panel);
+      PackPanel(from, weights, panel, scratch + layout.panel);
     }
     RunPanel(block, panel, b, unit.group * launch.outputs);
   }
@@ -401,9 +402,9 @@ void RunEpilogue(const KernelArgs& args, const ConvTransposeLaunch& launch, cons
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
   const TileTable& table = *args.simd->tile;
-  const Panel last = PanelAt(table, launch.outputs, unit.panel_end - 1);
+  const Panel last = PanelAt(table.widths, launch.outputs, unit.panel_end - 1);
   const int64_t first = unit.group * launch.outputs;
-  const int64_t begin = first + PanelAt(table, launch.outputs, unit.panel_begin).col;
+  const int64_t begin = first + PanelAt(table.widths, launch.outputs, unit.panel_begin).col;
   args.simd->run_micro(micro, args.Dst(), src, OutputRow(launch, unit, 0), OutputRow(launch, unit, unit.lines), begin,
                        first + last.col + last.cols, scratch);
 }
@@ -438,10 +439,8 @@ Status PackTransposedPanels(const PackSpec& spec, const HostTensor& src, std::sp
   const auto& p = spec.params;
   const PhasePack pack = {{p[0], p[1], p[2]}, {p[3], p[4], p[5]}, p[6], p[7]};
   const int64_t groups = p[8];
-  TileTable table{};
-  table.lanes = static_cast<int>(p[9]);
-  table.wide = static_cast<int>(p[10]);
-  const int64_t group_floats = pack.Floats(table), points = pack.kernel[0] * pack.kernel[1] * pack.kernel[2];
+  const PanelWidths widths = {static_cast<int>(p[9]), static_cast<int>(p[10])};
+  const int64_t group_floats = pack.Floats(widths), points = pack.kernel[0] * pack.kernel[1] * pack.kernel[2];
   if (dst.size() != static_cast<uint64_t>(groups * group_floats) * sizeof(float)) {
     return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
   }
@@ -449,13 +448,13 @@ Status PackTransposedPanels(const PackSpec& spec, const HostTensor& src, std::sp
   const auto* weight = static_cast<const std::byte*>(src.data);
   for (int64_t group = 0; group < groups; ++group) {
     auto* out = reinterpret_cast<float*>(dst.data()) + group * group_floats;
-    pack.ForEach(table, [&](int64_t d, int64_t h, int64_t w, int64_t begin) {
+    pack.ForEach(widths, [&](int64_t d, int64_t h, int64_t w, int64_t begin) {
       const PanelSource source = PhaseWeights(pack, d, h, w, taps, pack.outputs * points, points);
       const int64_t first = group * pack.channels * pack.outputs * points + d * taps[0] + h * taps[1] + w * taps[2];
       if (source.K() == 0) return;
-      for (int64_t i = 0; i < NumPanels(table, pack.outputs); ++i) {
-        const Panel panel = PanelAt(table, pack.outputs, i);
-        PackPanel(weight + first * static_cast<int64_t>(sizeof(float)), source, panel, table.lanes,
+      for (int64_t i = 0; i < NumPanels(widths, pack.outputs); ++i) {
+        const Panel panel = PanelAt(widths, pack.outputs, i);
+        PackPanel(weight + first * static_cast<int64_t>(sizeof(float)), source, panel,
                   out + begin + panel.col * source.K());
       }
     });

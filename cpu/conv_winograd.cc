@@ -46,7 +46,7 @@ struct Scratch {
     channel_step = RoundUp(launch.channels, 16);
     // An odd number of cache lines, so that the points do not fall into the same sets of a cache.
     point_step = RoundUp(tiles * channel_step, 32) + 16;
-    sum_step = RoundUp(tiles * table.panel(), 32) + 16;
+    sum_step = RoundUp(tiles * table.widths.widest, 32) + 16;
     inputs = channel_step;
     sums = inputs + points * point_step;
     pointers = sums + points * sum_step;
@@ -112,7 +112,7 @@ void ChooseBlocks(const TileTable& table, const WinogradSize& size, WinogradLaun
   }
   launch->tile_rows = CeilDiv(launch->tiles_h, launch->row_blocks);
   launch->row_blocks = CeilDiv(launch->tiles_h, launch->tile_rows);
-  launch->panels = NumPanels(table, launch->outputs);
+  launch->panels = NumPanels(table.widths, launch->outputs);
   // Each block of panels transforms the inputs again, which a pair of panels is worth.
   launch->panel_blocks = std::clamp<int64_t>(CeilDiv(kWantedUnits, blocks()), 1, CeilDiv(launch->panels, 2));
   launch->panels_per_unit = CeilDiv(launch->panels, launch->panel_blocks);
@@ -169,8 +169,8 @@ Status Finish(const Kernel& kernel, const OpCall& call, WinogradLaunch launch, C
   PackSpec spec;
   spec.src = 1;
   spec.format = kWinogradPanels;
-  spec.params = {launch.outputs, launch.channels, table.lanes, table.wide, launch.size};
-  const int64_t packed = size.Points() * PackedFloats(table, launch.channels, launch.outputs);
+  spec.params = {launch.outputs, launch.channels, table.widths.granule, table.widths.widest, launch.size};
+  const int64_t packed = size.Points() * PackedFloats(table.widths, launch.channels, launch.outputs);
   spec.bytes = static_cast<uint64_t>(packed) * sizeof(float);
   choice->packs.push_back(spec);
   choice->spacious = true;
@@ -256,7 +256,7 @@ class Runner {
 
   void RunPanels(const Unit& unit) {
     for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
-      const Panel panel = PanelAt(table_, launch_.outputs, p);
+      const Panel panel = PanelAt(table_.widths, launch_.outputs, p);
       Multiply(unit, panel);
       for (int64_t t = 0; t < unit.tiles(); ++t) TransformOutput(unit, panel, t);
     }
@@ -265,7 +265,7 @@ class Runner {
 
  private:
   void Multiply(const Unit& unit, const Panel& panel) {
-    const int64_t width = int64_t{panel.vectors} * table_.lanes;
+    const int64_t width = panel.width;
     auto** a = reinterpret_cast<const float**>(scratch_ + layout_.pointers);
     auto** dst = reinterpret_cast<float**>(scratch_ + layout_.pointers) + unit.tiles();
     const int64_t segment = 0;
@@ -277,7 +277,7 @@ class Runner {
       float* sums = scratch_ + layout_.sums + point * layout_.sum_step;
       for (int64_t t = 0; t < unit.tiles(); ++t) {
         a[t] = inputs + t * layout_.channel_step;
-        dst[t] = sums + t * table_.panel();
+        dst[t] = sums + t * table_.widths.widest;
       }
       RunPanel(block, panel, b, -panel.col);
     }
@@ -289,7 +289,7 @@ class Runner {
     const int64_t x = (unit.tile_x + t % unit.tile_cols) * size_.out;
     const int64_t row = (unit.image * launch_.out_h + y) * launch_.out_w + x;
     WinogradOutput out{};
-    out.sums = scratch_ + layout_.sums + t * table_.panel();
+    out.sums = scratch_ + layout_.sums + t * table_.widths.widest;
     out.step = layout_.sum_step;
     out.rows = std::min<int64_t>(size_.out, launch_.out_h - y);
     out.cols = std::min<int64_t>(size_.out, launch_.out_w - x);
@@ -319,8 +319,8 @@ class Runner {
     const MicroLaunch& micro = launch_.epilogue.micro;
     const float* src[kCodeMaxSources];
     for (int k = 0; k < micro.num_sources; ++k) src[k] = args_.Src(micro.src_index[k]);
-    const Panel last = PanelAt(table_, launch_.outputs, unit.panel_end - 1);
-    const int64_t begin = PanelAt(table_, launch_.outputs, unit.panel_begin).col, end = last.col + last.cols;
+    const Panel last = PanelAt(table_.widths, launch_.outputs, unit.panel_end - 1);
+    const int64_t begin = PanelAt(table_.widths, launch_.outputs, unit.panel_begin).col, end = last.col + last.cols;
     const int64_t y_end = std::min((unit.tile_y + unit.tile_rows) * size_.out, launch_.out_h);
     const int64_t x = unit.tile_x * size_.out;
     const int64_t cols = std::min((unit.tile_x + unit.tile_cols) * size_.out, launch_.out_w) - x;

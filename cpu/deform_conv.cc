@@ -55,8 +55,8 @@ Status ChooseDeform(const Kernel& kernel, const OpCall& call, Choice* choice) {
   launch.points = launch.p.Points();
   launch.columns = y.dims[2] * y.dims[3];
   launch.k_len = launch.channels * launch.points;
-  launch.panels = NumPanels(table, launch.columns);
-  launch.width = table.panel();
+  launch.panels = NumPanels(table.widths, launch.columns);
+  launch.width = table.widths.widest;
   launch.places = launch.k_len * launch.width;
   launch.weights = launch.places + launch.points * kTaps * launch.width;
   launch.rows = launch.weights + launch.points * kTaps * launch.width;
@@ -78,8 +78,8 @@ class DeformPanel {
       : args_(args),
         launch_(launch),
         scratch_(scratch),
-        panel_(PanelAt(*args.simd->tile, launch.columns, unit % launch.panels)),
-        width_(int64_t{panel_.vectors} * args.simd->tile->lanes),
+        panel_(PanelAt(args.simd->tile->widths, launch.columns, unit % launch.panels)),
+        width_(panel_.width),
         group_(unit / launch.panels % launch.p.group),
         n_(unit / launch.panels / launch.p.group) {}
 

@@ -163,9 +163,9 @@ std::span<const KernelRow> DepthwiseRows() {
 
 std::span<const PackFormat> PackFormats() {
   static constexpr PackFormat kFormats[] = {
-      {"cpu/panels.1", &PackPanels},          {kTransposedPanels, &PackTransposedPanels},
+      {"cpu/panels.2", &PackPanels},          {kTransposedPanels, &PackTransposedPanels},
       {kWinogradPanels, &PackWinograd},       {kFormat, &PackDepthwise},
-      {"cpu/byte_panels.1", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise},
+      {"cpu/byte_panels.2", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise},
       {kGroupedWeights, &PackGrouped},        {kBf16Panels, &PackBf16Panels}};
   return kFormats;
 }

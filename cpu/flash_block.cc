@@ -29,7 +29,7 @@ FlashBlock::Layout::Layout(const FlashShape& shape, const TileTable& table) {
   scores = RoundUp(3 * shape.block_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
   sums = scores + shape.block_rows * kKeys;
   panel = sums + RoundUp(shape.block_rows * shape.v_size, 16);
-  bias = panel + table.panel() * std::max(shape.size, kKeys);
+  bias = panel + table.widths.widest * std::max(shape.size, kKeys);
   floats = bias + kKeys;
 }
 
@@ -101,9 +101,9 @@ void FlashBlock::Multiply(int64_t k_len, int64_t cols, const float* const* rows,
   const Block block = {&table, num_rows, rows,       dst,      add ? dst : nullptr, &kOneSegment, 1,
                        k_len,  nullptr,  -kInfinity, kInfinity};
   float* packed = scratch_ + layout_.panel;
-  for (int64_t i = 0; i < NumPanels(table, cols); ++i) {
-    const Panel panel = PanelAt(table, cols, i);
-    const int64_t width = int64_t{panel.vectors} * table.lanes;
+  for (int64_t i = 0; i < NumPanels(table.widths, cols); ++i) {
+    const Panel panel = PanelAt(table.widths, cols, i);
+    const int64_t width = panel.width;
     if (panel.cols < width) std::fill_n(packed, k_len * width, 0.0f);
     pack(panel, width, packed);
     RunPanel(block, panel, packed, 0);

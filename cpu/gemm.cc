@@ -68,7 +68,7 @@ struct Scratch {
     a = RoundUp(pointers, 16);
     rounded = a + (launch.a_col == 1 ? 0 : RoundUp(launch.block_rows * launch.k, 16));
     panel = rounded + (launch.bf16 == 0 ? 0 : launch.block_rows * RoundedStep(launch));
-    micro = panel + (launch.packed != 0 ? 0 : table.panel() * launch.k);
+    micro = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.k);
     floats =
         micro +
         (launch.epilogue.kind == Epilogue::kProgram ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
@@ -76,12 +76,12 @@ struct Scratch {
 };
 
 void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
-  launch->panels = NumPanels(table, launch->n);
+  launch->panels = NumPanels(table.widths, launch->n);
   const bool f32 = launch->bf16 == 0;
   const int64_t chunks = !f32 || launch->rows < kChunkRows ? 1 : CeilDiv(std::max<int64_t>(launch->k, 1), kMaxChunk);
   launch->chunk = std::max<int64_t>(CeilDiv(launch->k, chunks), 1);
   const int64_t row_bytes = launch->chunk * (f32 ? int64_t{sizeof(float)} : launch->bf16);
-  const int64_t block_bytes = f32 ? std::max(kBlockBytes, kBlockBytesPerColumn * table.panel()) : kBlockBytes;
+  const int64_t block_bytes = f32 ? std::max(kBlockBytes, kBlockBytesPerColumn * table.widths.widest) : kBlockBytes;
   launch->block_rows = std::clamp<int64_t>(block_bytes / row_bytes, kMaxTileRows, kMaxBlockRows);
   if (launch->packed == 0) launch->block_rows = std::max(launch->block_rows, kMaxBlockRows);
   const double row_flops = 2.0 * static_cast<double>(launch->n * launch->k);
@@ -97,7 +97,7 @@ void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   launch->block_rows = CeilDiv(launch->rows, launch->row_blocks);
   // A panel's weights cost as much to read as eight rows of work.
   const double panel_work = static_cast<double>(2 * launch->block_rows + 16) *
-                            static_cast<double>(launch->k * std::min(launch->n, table.panel()));
+                            static_cast<double>(launch->k * std::min(launch->n, int64_t{table.widths.widest}));
   const int64_t by_count = CeilDiv(kUnits, launch->row_blocks * launch->groups);
   const auto by_work = static_cast<int64_t>(panel_work * static_cast<double>(launch->panels) / (kUnitFlops / 2));
   launch->panel_blocks = std::clamp<int64_t>(std::min(by_count, by_work), 1, launch->panels);
@@ -114,8 +114,8 @@ Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, GemmLaunc
   const TileTable& table = TilesOf(*kernel.simd, *launch);
   ChooseBlocks(table, launch);
   if (launch->packed != 0) {
-    choice->packs.push_back(kernel.bf16 ? Bf16PanelPackSpec(1, table, launch->b, launch->k, launch->n, 1, 0)
-                                        : PanelPackSpec(1, table, launch->b, launch->n, 1, 0));
+    choice->packs.push_back(kernel.bf16 ? Bf16PanelPackSpec(1, table.widths, launch->b, launch->k, launch->n, 1, 0)
+                                        : PanelPackSpec(1, table.widths, launch->b, launch->n, 1, 0));
   }
   choice->units = launch->groups * launch->row_blocks * launch->panel_blocks;
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(*launch, table).floats) * sizeof(float);
@@ -292,18 +292,19 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
                               ? static_cast<const float*>(args.packs[0])
                               : args.Src(1) + BatchOffset(launch, launch.b_batch, launch.groups > 1 ? group : 0);
     for (int64_t p = panel_begin; p < panel_end; ++p) {
-      const Panel panel = PanelAt(table, launch.n, p);
-      if (launch.packed == 0) PackPanel(weight, launch.b, panel, table.lanes, scratch + layout.panel);
+      const Panel panel = PanelAt(table.widths, launch.n, p);
+      if (launch.packed == 0) PackPanel(weight, launch.b, panel, scratch + layout.panel);
       const int64_t at = panel.col * launch.column_bytes / int64_t{sizeof(float)};
-      RunChunks(block, launch, panel, int64_t{panel.vectors} * table.lanes,
-                launch.packed != 0 ? weight + at : scratch + layout.panel, launch.packed != 0 && p + 1 < launch.panels);
+      RunChunks(block, launch, panel, panel.width, launch.packed != 0 ? weight + at : scratch + layout.panel,
+                launch.packed != 0 && p + 1 < launch.panels);
     }
     if (epilogue.kind != Epilogue::kProgram) continue;
     const float* src[kCodeMaxSources];
     for (int k = 0; k < epilogue.micro.num_sources; ++k) src[k] = args.Src(epilogue.micro.src_index[k]);
-    const Panel last = PanelAt(table, launch.n, panel_end - 1);
+    const Panel last = PanelAt(table.widths, launch.n, panel_end - 1);
     args.simd->run_micro(epilogue.micro, args.Dst(), src, first, first + block.rows,
-                         PanelAt(table, launch.n, panel_begin).col, last.col + last.cols, scratch + layout.micro);
+                         PanelAt(table.widths, launch.n, panel_begin).col, last.col + last.cols,
+                         scratch + layout.micro);
   }
 }
 

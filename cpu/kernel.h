@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/math.h"
 #include "base/status.h"
 #include "cpu/micro.h"
 #include "cpu/peak.h"
@@ -175,8 +176,6 @@ inline constexpr double kFlopsPerMicrosecond = 60e3;  // of cost estimates: one 
 inline constexpr double kBytesPerMicrosecond = 12e3;
 
 Status RequireF32(const OpCall& call);  // all present operands
-inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 
 }  // namespace moka::cpu
 

@@ -13,7 +13,7 @@
 namespace moka::cpu {
 namespace {
 
-constexpr std::string_view kFormat = "cpu/panels.1";
+constexpr std::string_view kFormat = "cpu/panels.2";
 
 float LoadFloat(const std::byte* base, int64_t element) {
   float value;
@@ -22,6 +22,7 @@ float LoadFloat(const std::byte* base, int64_t element) {
 }
 
 constexpr int64_t kMaxPanel = 4 * kMaxLanes;
+constexpr int64_t kShortPanel = 6 << 10;  // floats of a panel that stays in the L1 cache
 
 // Whether a column is one run of memory in which the last dimension of k is the slowest: weights of convolutions,
 // transposed matrices.
@@ -78,8 +79,8 @@ void PackRows(const std::byte* base, const PanelSource& source, const Panel& pan
 
 }  // namespace
 
-void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, int lanes, float* dst) {
-  const int64_t width = int64_t{panel.vectors} * lanes;
+void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, float* dst) {
+  const int64_t width = panel.width;
   const auto* base = static_cast<const std::byte*>(weight) + panel.col * source.n_stride * int64_t{sizeof(float)};
   if (source.n_stride != 1 && source.K() > 0 && width <= kMaxPanel && IsRun(source)) {
     PackRuns(base, source, panel, width, dst);
@@ -88,15 +89,14 @@ void PackPanel(const void* weight, const PanelSource& source, const Panel& panel
   }
 }
 
-int64_t PackedFloats(const TileTable& table, int64_t k, int64_t n) { return k * RoundUp(n, table.lanes); }
+int64_t PackedFloats(const PanelWidths& widths, int64_t k, int64_t n) { return k * RoundUp(n, widths.granule); }
 
-PackSpec PanelPackSpec(int src, const TileTable& table, const PanelSource& dense, int64_t n, int64_t groups,
+PackSpec PanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n, int64_t groups,
                        int64_t group_stride) {
-  PanelSpec spec{
-      table.lanes, table.wide, n, groups, group_stride, {}, {}, dense.n_stride, LoadRaw<int32_t>(&dense.scale, 0)};
+  PanelSpec spec{widths, n, groups, group_stride, {}, {}, dense.n_stride, LoadRaw<int32_t>(&dense.scale, 0)};
   std::copy_n(dense.k_dims, 4, spec.k_dims);
   std::copy_n(dense.k_strides, 4, spec.k_strides);
-  return spec.Write(src, kFormat, groups * PackedFloats(table, dense.K(), n) * static_cast<int64_t>(sizeof(float)));
+  return spec.Write(src, kFormat, groups * PackedFloats(widths, dense.K(), n) * static_cast<int64_t>(sizeof(float)));
 }
 
 Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
@@ -105,14 +105,14 @@ Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::by
   PanelSource source{{}, {}, panels.n_stride, LoadRaw<float>(&scale_bits, 0)};
   std::copy_n(panels.k_dims, 4, source.k_dims);
   std::copy_n(panels.k_strides, 4, source.k_strides);
-  const int64_t k = source.K(), group_floats = k * RoundUp(panels.n, panels.lanes);
+  const int64_t k = source.K(), group_floats = PackedFloats(panels.widths, k, panels.n);
   if (dst.size() != static_cast<uint64_t>(panels.groups * group_floats) * sizeof(float)) {
     return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
   }
   auto* out = reinterpret_cast<float*>(dst.data());
   const auto* weight = static_cast<const std::byte*>(src.data);
   panels.ForEachPanel([&](int64_t group, const Panel& panel) {
-    PackPanel(weight + group * panels.group_stride * static_cast<int64_t>(sizeof(float)), source, panel, panels.lanes,
+    PackPanel(weight + group * panels.group_stride * static_cast<int64_t>(sizeof(float)), source, panel,
               out + group * group_floats + panel.col * k);
   });
   return {};
@@ -123,13 +123,13 @@ int64_t Bf16ColumnBytes(int64_t k, int64_t segment) { return segment == 0 ? 0 : 
 namespace {
 
 // Some channels of all points of the kernel (of one, where there are many) become rows of f32 first.
-void PackBf16Panel(const std::byte* weight, const PanelSource& source, int64_t segment, const Panel& panel, int lanes,
+void PackBf16Panel(const std::byte* weight, const PanelSource& source, int64_t segment, const Panel& panel,
                    uint16_t* dst) {
   if (segment == 0) return;
   constexpr int64_t kRows = 256;
   float rows[kRows * kMaxPanel];
   const Bf16Table& table = *ChosenBf16Table();
-  const int64_t width = int64_t{panel.vectors} * lanes, pairs = CeilDiv(segment, 2);
+  const int64_t width = panel.width, pairs = CeilDiv(segment, 2);
   const int64_t* dims = source.k_dims;
   const int64_t* strides = source.k_strides;
   const int64_t channels = dims[3], taps = source.K() / channels;
@@ -142,7 +142,7 @@ void PackBf16Panel(const std::byte* weight, const PanelSource& source, int64_t s
         tap / (dims[1] * dims[2]) * strides[0] + tap / dims[2] % dims[1] * strides[1] + tap % dims[2] * strides[2];
     for (int64_t c = 0; c < channels; c += part.k_dims[3]) {
       part.k_dims[3] = std::min(kRows / part_taps, channels - c);
-      PackPanel(weight + (at + c * strides[3]) * int64_t{sizeof(float)}, part, panel, lanes, rows);
+      PackPanel(weight + (at + c * strides[3]) * int64_t{sizeof(float)}, part, panel, rows);
       for (int64_t i = 0; i < part.K(); ++i) {
         const int64_t k = (tap + i / part.k_dims[3]) * channels + c + i % part.k_dims[3], in_segment = k % segment;
         table.merge(rows + i * width, width, in_segment % 2 != 0,
@@ -154,13 +154,13 @@ void PackBf16Panel(const std::byte* weight, const PanelSource& source, int64_t s
 
 }  // namespace
 
-PackSpec Bf16PanelPackSpec(int src, const TileTable& table, const PanelSource& dense, int64_t segment, int64_t n,
+PackSpec Bf16PanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t segment, int64_t n,
                            int64_t groups, int64_t group_stride) {
   const int64_t detail = segment << 32 | int64_t{LoadRaw<uint32_t>(&dense.scale, 0)};
-  PanelSpec spec{table.lanes, table.wide, n, groups, group_stride, {}, {}, dense.n_stride, detail};
+  PanelSpec spec{widths, n, groups, group_stride, {}, {}, dense.n_stride, detail};
   std::copy_n(dense.k_dims, 4, spec.k_dims);
   std::copy_n(dense.k_strides, 4, spec.k_strides);
-  return spec.Write(src, kBf16Panels, groups * RoundUp(n, table.lanes) * Bf16ColumnBytes(dense.K(), segment));
+  return spec.Write(src, kBf16Panels, groups * RoundUp(n, widths.granule) * Bf16ColumnBytes(dense.K(), segment));
 }
 
 Status PackBf16Panels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
@@ -170,21 +170,23 @@ Status PackBf16Panels(const PackSpec& spec, const HostTensor& src, std::span<std
   PanelSource source{{}, {}, panels.n_stride, LoadRaw<float>(&scale_bits, 0)};
   std::copy_n(panels.k_dims, 4, source.k_dims);
   std::copy_n(panels.k_strides, 4, source.k_strides);
-  const int64_t column = Bf16ColumnBytes(source.K(), segment), group_bytes = column * RoundUp(panels.n, panels.lanes);
+  const int64_t column = Bf16ColumnBytes(source.K(), segment),
+                group_bytes = column * RoundUp(panels.n, panels.widths.granule);
   if (dst.size() != static_cast<uint64_t>(panels.groups * group_bytes)) {
     return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
   }
   const auto* weight = static_cast<const std::byte*>(src.data);
   panels.ForEachPanel([&](int64_t group, const Panel& panel) {
     PackBf16Panel(weight + group * panels.group_stride * static_cast<int64_t>(sizeof(float)), source, segment, panel,
-                  panels.lanes, reinterpret_cast<uint16_t*>(dst.data() + group * group_bytes + panel.col * column));
+                  reinterpret_cast<uint16_t*>(dst.data() + group * group_bytes + panel.col * column));
   });
   return {};
 }
 
 void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col) {
-  TileFn const* fns = TileFns(*block.table, panel.vectors);
-  const TileFn among = block.table->among[panel.vectors == 4 ? 0 : panel.vectors == 2 ? 1 : 2];
+  const int64_t granules = panel.width / block.table->widths.granule;
+  TileFn const* fns = block.table->fn[granules];
+  const TileFn among = block.table->among[granules];
   const TileFn single = block.rows > 1 && among != nullptr ? among : fns[1];
   TileArgs args;
   args.segments = block.segments;
@@ -197,10 +199,11 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
   args.col = first_col + panel.col;
   args.cols = panel.cols;
   const int64_t steps = block.num_segments * block.k_len;
-  const int64_t lines = steps * panel.vectors * block.table->lanes / kPrefetchStep;
+  const int64_t lines = steps * panel.width / kPrefetchStep;
+  const int most = lines * kPrefetchStep <= kShortPanel ? block.table->short_rows : kMaxTileRows;
   int64_t left = block.next != nullptr ? lines : 0;
   for (int64_t row = 0; row < block.rows;) {
-    const int rows = TileRows(fns, block.rows - row);
+    const int rows = TileRows(fns, block.rows - row, most);
     args.rows = block.a + row;
     args.dst = block.dst + row;
     args.residual = block.residual != nullptr ? block.residual + row : nullptr;

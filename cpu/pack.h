@@ -23,28 +23,28 @@ struct PanelSource {
 };
 
 // One panel; `weight` may be unaligned and points at its first column's first element.
-void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, int lanes, float* dst);
+void PackPanel(const void* weight, const PanelSource& source, const Panel& panel, float* dst);
 
 // The spec of a constant weight: `groups` blocks of n columns each, group_stride elements apart.
-PackSpec PanelPackSpec(int src, const TileTable& table, const PanelSource& dense, int64_t n, int64_t groups,
+PackSpec PanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n, int64_t groups,
                        int64_t group_stride);
-int64_t PackedFloats(const TileTable& table, int64_t k, int64_t n);
+int64_t PackedFloats(const PanelWidths& widths, int64_t k, int64_t n);
 Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // The same of bf16 (cpu/bf16_tile.h): pairs of neighbours within segments of k, whose length divides K.
-inline constexpr std::string_view kBf16Panels = "cpu/bf16_panels.1";
-PackSpec Bf16PanelPackSpec(int src, const TileTable& table, const PanelSource& dense, int64_t segment, int64_t n,
+inline constexpr std::string_view kBf16Panels = "cpu/bf16_panels.2";
+PackSpec Bf16PanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t segment, int64_t n,
                            int64_t groups, int64_t group_stride);
 int64_t Bf16ColumnBytes(int64_t k, int64_t segment);  // panel p of PanelAt() starts at panel.col of them
 Status PackBf16Panels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // Of ConvTranspose: panels for each phase of the result, whose taps are a part of the kernel (cpu/conv_transpose.cc).
-inline constexpr std::string_view kTransposedPanels = "cpu/transposed_panels.1";
+inline constexpr std::string_view kTransposedPanels = "cpu/transposed_panels.2";
 Status PackTransposedPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // Of 3x3 convolutions: what Winograd's transform makes of the kernels (cpu/conv_winograd.cc), [panel][point][channel]
 // [width].
-inline constexpr std::string_view kWinogradPanels = "cpu/winograd_panels.2";
+inline constexpr std::string_view kWinogradPanels = "cpu/winograd_panels.3";
 Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // ---- Running tiles over a block of rows ---------------------------------------------------------------------------

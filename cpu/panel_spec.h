@@ -14,7 +14,7 @@ namespace moka::cpu {
 // dimensions, the last one fastest; of their strides the spec holds the last one only, the others follow from the dims
 // as in a convolution's weights.
 struct PanelSpec {
-  int lanes, wide;  // as in TileTable
+  PanelWidths widths;
   int64_t n, groups, group_stride;
   int64_t k_dims[4], k_strides[4], n_stride;
   int64_t detail;  // what the kind of panel adds
@@ -26,10 +26,9 @@ struct PanelSpec {
   template <class F>
   void ForEachPanel(F&& f) const {
     for (int64_t group = 0; group < groups; ++group) {
-      for (int64_t i = 0; i < NumPanels(*this, n); ++i) f(group, PanelAt(*this, n, i));
+      for (int64_t i = 0; i < NumPanels(widths, n); ++i) f(group, PanelAt(widths, n, i));
     }
   }
-  int64_t panel() const { return int64_t{wide} * lanes; }
 };
 
 }  // namespace moka::cpu

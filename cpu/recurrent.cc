@@ -24,7 +24,7 @@ struct RecurrentWeight {
   int64_t n, k;                                  // of one group
   int64_t direction_stride, n_stride, k_stride;  // of the operand, where it is not packed
 
-  int64_t Floats(const TileTable& table) const { return groups * PackedFloats(table, k, n); }
+  int64_t Floats(const TileTable& table) const { return groups * PackedFloats(table.widths, k, n); }
 };
 
 struct RecurrentLaunch {
@@ -70,7 +70,7 @@ RecurrentWeight MakeWeight(const OpCall& call, size_t src, int groups, int64_t n
 
 void AddPack(const Kernel& kernel, size_t src, int directions, const RecurrentWeight& weight, Choice* choice) {
   if (weight.packed == 0) return;
-  choice->packs.push_back(PanelPackSpec(static_cast<int>(src), *kernel.simd->tile, SourceOf(weight, 1, weight.k),
+  choice->packs.push_back(PanelPackSpec(static_cast<int>(src), kernel.simd->tile->widths, SourceOf(weight, 1, weight.k),
                                         weight.n, int64_t{directions} * weight.groups, weight.n * weight.k));
 }
 
@@ -210,11 +210,11 @@ class RecurrentUnit {
     }
     const PanelSource source = SourceOf(weight, weight.k_stride, weight.n_stride);
     const float* from = args_.Src(src) + direction_ * weight.direction_stride;
-    const int64_t group_floats = PackedFloats(table_, weight.k, weight.n);
+    const int64_t group_floats = PackedFloats(table_.widths, weight.k, weight.n);
     for (int64_t group = 0; group < weight.groups; ++group) {
-      for (int64_t i = 0; i < NumPanels(table_, weight.n); ++i) {
-        const Panel panel = PanelAt(table_, weight.n, i);
-        PackPanel(from + group * weight.n * weight.n_stride, source, panel, table_.lanes,
+      for (int64_t i = 0; i < NumPanels(table_.widths, weight.n); ++i) {
+        const Panel panel = PanelAt(table_.widths, weight.n, i);
+        PackPanel(from + group * weight.n * weight.n_stride, source, panel,
                   scratch + group * group_floats + panel.col * weight.k);
       }
     }
@@ -261,10 +261,10 @@ class RecurrentUnit {
     const Block block = {&table_,  rows, a,        dst,  add ? const_cast<const float* const*>(dst) : nullptr,
                          &zero,    1,    weight.k, bias, -kInfinity,
                          kInfinity};
-    const float* b = packed + group * PackedFloats(table_, weight.k, weight.n);
-    const int64_t panels = NumPanels(table_, weight.n);
+    const float* b = packed + group * PackedFloats(table_.widths, weight.k, weight.n);
+    const int64_t panels = NumPanels(table_.widths, weight.n);
     for (int64_t i = 0; i < panels; ++i) {
-      const Panel panel = PanelAt(table_, weight.n, back ? panels - 1 - i : i);
+      const Panel panel = PanelAt(table_.widths, weight.n, back ? panels - 1 - i : i);
       RunPanel(block, panel, b + panel.col * weight.k, first_col);
     }
   }

@@ -11,18 +11,16 @@ Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::
   // Of a block: what the transform reads stays in the L1 cache.
   constexpr int64_t kChannels = 8, kTaps = 9, kMaxWidth = 4 * kMaxLanes;
   const int64_t outputs = spec.params[0], channels = spec.params[1];
-  TileTable table{};
-  table.lanes = static_cast<int>(spec.params[2]);
-  table.wide = static_cast<int>(spec.params[3]);
+  const PanelWidths widths = {static_cast<int>(spec.params[2]), static_cast<int>(spec.params[3])};
   const WinogradSize& winograd = ChosenWinogradTable()->sizes[spec.params[4]];
-  const int64_t floats = winograd.Points() * PackedFloats(table, channels, outputs);
+  const int64_t floats = winograd.Points() * PackedFloats(widths, channels, outputs);
   if (dst.size() != static_cast<uint64_t>(floats) * sizeof(float)) return Internal("pack ", kWinogradPanels);
-  if (table.panel() > kMaxWidth) return Internal("pack ", kWinogradPanels, ": panels of ", table.panel());
+  if (widths.widest > kMaxWidth) return Internal("pack ", kWinogradPanels, ": panels of ", widths.widest);
   const VectorTable& vector = *ChosenVectorTable();
   const auto* weight = static_cast<const float*>(src.data);
-  for (int64_t p = 0; p < NumPanels(table, outputs); ++p) {
-    const Panel panel = PanelAt(table, outputs, p);
-    const int64_t width = int64_t{panel.vectors} * table.lanes;
+  for (int64_t p = 0; p < NumPanels(widths, outputs); ++p) {
+    const Panel panel = PanelAt(widths, outputs, p);
+    const int64_t width = panel.width;
     alignas(64) float taps[kChannels * kTaps * kMaxWidth] = {};
     auto* out = reinterpret_cast<float*>(dst.data()) + panel.col * channels * winograd.Points();
     for (int64_t c = 0; c < channels; c += kChannels) {

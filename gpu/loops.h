@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "base/math.h"
 #include "ops/tensor_desc.h"
 
 namespace moka::gpu {
@@ -49,9 +50,6 @@ struct Loops {
 // The dimension of `desc` behind whose elements lanes are free up to a whole vector (Limits::channel_alignment in
 // ops/device.h), -1: none. A kernel writes zeros there.
 int PaddedAxis(const TensorDesc& desc);
-
-inline int64_t RoundUp(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
-inline int64_t CeilDiv(int64_t x, int64_t unit) { return (x + unit - 1) / unit; }
 
 // How a row-like kernel (gpu/kernels/params.h) walks a destination.
 struct RowLoops {

@@ -55,10 +55,10 @@ TEST_P(Panels, HoldTheElementsOfTheirColumns) {
   const int64_t k = source.K();
   const OddWeight weight(k * columns);
   const std::vector<float> packed =
-      PackWith(&PackPanels, PanelPackSpec(1, *table, source, columns, 1, 0), weight.tensor);
-  for (int64_t p = 0; p < NumPanels(*table, columns); ++p) {
-    const Panel panel = PanelAt(*table, columns, p);
-    const int64_t width = int64_t{panel.vectors} * table->lanes;
+      PackWith(&PackPanels, PanelPackSpec(1, table->widths, source, columns, 1, 0), weight.tensor);
+  for (int64_t p = 0; p < NumPanels(table->widths, columns); ++p) {
+    const Panel panel = PanelAt(table->widths, columns, p);
+    const int64_t width = panel.width;
     for (int64_t e = 0; e < k; ++e) {
       const int64_t c = e % dims[3], l = e / dims[3] % dims[2], j = e / dims[3] / dims[2] % dims[1];
       const int64_t i = e / dims[3] / dims[2] / dims[1];
@@ -99,12 +99,12 @@ void CheckWinogradPanels(const TileTable& table, int64_t size, int64_t outputs, 
   ASSERT_EQ(points, winograd.Points());
   const OddWeight weight(outputs * channels * 9);
   PackSpec spec;
-  spec.params = {outputs, channels, table.lanes, table.wide, size};
-  spec.bytes = static_cast<uint64_t>(points * PackedFloats(table, channels, outputs)) * sizeof(float);
+  spec.params = {outputs, channels, table.widths.granule, table.widths.widest, size};
+  spec.bytes = static_cast<uint64_t>(points * PackedFloats(table.widths, channels, outputs)) * sizeof(float);
   const std::vector<float> packed = PackWith(&PackWinograd, spec, weight.tensor);
-  for (int64_t p = 0; p < NumPanels(table, outputs); ++p) {
-    const Panel panel = PanelAt(table, outputs, p);
-    const int64_t width = int64_t{panel.vectors} * table.lanes;
+  for (int64_t p = 0; p < NumPanels(table.widths, outputs); ++p) {
+    const Panel panel = PanelAt(table.widths, outputs, p);
+    const int64_t width = panel.width;
     const float* from = packed.data() + panel.col * channels * points;
     for (int64_t e = 0; e < points * channels * width; ++e) {
       const int64_t n = e % width, c = e / width % channels, point = e / width / channels;
