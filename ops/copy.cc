@@ -2,6 +2,7 @@
 #include "ops/element.h"
 #include "ops/op.h"
 #include "ops/reference.h"
+#include "ops/schemas.h"
 
 namespace moka {
 namespace {

@@ -8,6 +8,7 @@
 #include "ops/element.h"
 #include "ops/op.h"
 #include "ops/params.h"
+#include "ops/schemas.h"
 
 namespace moka {
 namespace {

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "ops/op.h"
 #include "ops/params.h"
+#include "ops/schemas.h"
 
 namespace moka {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "ops/op.h"
+#include "ops/schemas.h"
 
 namespace moka {
 

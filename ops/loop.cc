@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "ops/op.h"
+#include "ops/schemas.h"
 #include "ops/stack.h"
 
 namespace moka {

@@ -2,6 +2,7 @@
 #include "base/status.h"
 #include "ops/element.h"
 #include "ops/op.h"
+#include "ops/schemas.h"
 
 namespace moka {
 namespace {

@@ -7,12 +7,9 @@
 #include "base/status.h"
 #include "base/tensor_size.h"
 #include "ops/custom_op.h"
+#include "ops/schemas.h"
 
 namespace moka {
-
-#define MOKA_OP(name) const OpSchema* name##Schema();
-#include "ops/ops.inc"
-#undef MOKA_OP
 
 namespace {
 

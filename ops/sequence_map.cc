@@ -1,5 +1,6 @@
 #include "base/status.h"
 #include "ops/op.h"
+#include "ops/schemas.h"
 
 namespace moka {
 namespace {
