@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -41,6 +42,8 @@ namespace {
 
 constexpr size_t kCacheLine = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kTouchStep = size_t{256} << 10;        // of ordinary pages
+constexpr size_t kMaxTouched = size_t{1} << 30;         // of one block; the rest waits for its first use
 constexpr uint64_t kMaxAllocation = uint64_t{1} << 39;  // sanitizers abort above 2^40 instead of failing
 
 class FileDescriptor {
@@ -94,7 +97,20 @@ Status MakeFolders(const std::string& path) {
   return {};
 }
 
-#if MOKA_HAS_MMAP
+constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
+
+#if !MOKA_HAS_MMAP
+void DropPages(std::byte*, size_t) {}
+#else
+size_t PageSize() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
+
+// The whole pages of [p, p + bytes) leave the process.
+void DropPages(std::byte* p, size_t bytes) {
+  const size_t page = PageSize();
+  const size_t before = RoundUp(reinterpret_cast<uintptr_t>(p), page) - reinterpret_cast<uintptr_t>(p);
+  if (bytes >= before + page) ::madvise(p + before, (bytes - before) / page * page, MADV_DONTNEED);
+}
+
 // What MappedFiles have mapped: bytes by address.
 class Mappings {
  public:
@@ -111,22 +127,56 @@ class Mappings {
     ranges_.erase(data);
   }
   void Release(const std::byte* data, size_t bytes) {
-    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-    const size_t before = (page - reinterpret_cast<uintptr_t>(data) % page) % page;
-    if (bytes < before + page) return;
     const std::lock_guard lock(mutex_);
     auto it = ranges_.upper_bound(data);
     if (it == ranges_.begin()) return;
     --it;
-    if (data + bytes > it->first + it->second) return;
-    auto* first = const_cast<std::byte*>(data + before);
-    ::madvise(first, (bytes - before) / page * page, MADV_DONTNEED);
+    if (data + bytes <= it->first + it->second) DropPages(const_cast<std::byte*>(data), bytes);
   }
 
  private:
   std::mutex mutex_;
   std::map<const std::byte*, size_t> ranges_;
 };
+#endif
+
+#if defined(MADV_HUGEPAGE) && defined(MADV_POPULATE_WRITE)
+// Writes to one huge page after the other, at most `pages`, as long as they come quickly. Returns how many came.
+size_t TouchHugePages(std::byte* p, size_t pages) {
+  constexpr double kPatience = 3000, kPatiencePerPage = 1000, kRemembered = 1e6;  // microseconds
+  static std::atomic<double> quick_from = 0;
+  const double start = NowMicroseconds();
+  if (pages == 0 || start < quick_from.load()) return 0;
+  ::madvise(p, pages * kHugePage, MADV_HUGEPAGE);
+  for (size_t page = 0; page < pages; ++page) {
+    *const_cast<volatile std::byte*>(p + page * kHugePage) = std::byte{0};
+    const double now = NowMicroseconds();
+    if (now - start > kPatience + kPatiencePerPage * static_cast<double>(page)) {
+      quick_from.store(now + kRemembered);
+      return page + 1;
+    }
+  }
+  return pages;
+}
+
+// Brings [p, p + bytes), which begins at a page, into the process: in huge pages as long as they come quickly. In a
+// virtual machine whose host takes free memory back, memory that is free in whole huge pages is what the host has
+// taken: one then costs 4 ms, where zeroing it takes 0.1, while ordinary pages come from the gaps between used ones. So
+// the rest becomes ordinary pages, which the system may join to huge ones later, beside the program.
+void TouchPages(std::byte* p, size_t bytes) {
+  const size_t before = RoundUp(reinterpret_cast<uintptr_t>(p), kHugePage) - reinterpret_cast<uintptr_t>(p);
+  const size_t pages = bytes > before ? (bytes - before) / kHugePage : 0;
+  const size_t came = TouchHugePages(p + before, pages);
+  if (before > 0) ::madvise(p, std::min(before, bytes), MADV_POPULATE_WRITE);
+  if (bytes <= before) return;
+  p += before + came * kHugePage;
+  bytes -= before + came * kHugePage;
+  if (came < pages) ::madvise(p, bytes, MADV_NOHUGEPAGE);
+  const bool populated = bytes == 0 || ::madvise(p, bytes, MADV_POPULATE_WRITE) == 0;
+  if (came < pages && populated) ::madvise(p, bytes, MADV_HUGEPAGE);
+}
+#else
+void TouchPages(std::byte*, size_t) {}
 #endif
 
 }  // namespace
@@ -328,13 +378,54 @@ void* AllocateAligned(size_t bytes) {
   const size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kCacheLine;
   void* p = nullptr;
   if (::posix_memalign(&p, alignment, bytes == 0 ? 1 : bytes) != 0) return nullptr;
-#if defined(MADV_HUGEPAGE)
-  if (alignment == kHugePage) ::madvise(p, bytes, MADV_HUGEPAGE);
-#endif
+  if (alignment == kHugePage) TouchPages(static_cast<std::byte*>(p), std::min(bytes, kMaxTouched));
   return p;
 }
 
 void FreeAligned(void* p, size_t) { std::free(p); }
+
+std::shared_ptr<MemoryRange> MemoryRange::Reserve(size_t bytes) {
+  if (bytes == 0 || uint64_t{bytes} > kMaxAllocation) return nullptr;
+#if MOKA_HAS_MMAP
+  bytes = RoundUp(bytes, PageSize());
+  void* mapping = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED) return nullptr;
+  auto* data = static_cast<std::byte*>(mapping);
+  const size_t before = RoundUp(reinterpret_cast<uintptr_t>(data), kHugePage) - reinterpret_cast<uintptr_t>(data);
+  if (before > 0) ::munmap(data, before);
+  if (before < kHugePage) ::munmap(data + before + bytes, kHugePage - before);
+  return std::shared_ptr<MemoryRange>(new MemoryRange(data + before, bytes));
+#else
+  void* data = AllocateAligned(bytes);
+  if (data == nullptr) return nullptr;
+  return std::shared_ptr<MemoryRange>(new MemoryRange(static_cast<std::byte*>(data), bytes));
+#endif
+}
+
+MemoryRange::~MemoryRange() {
+#if MOKA_HAS_MMAP
+  ::munmap(data_, bytes_);
+#else
+  FreeAligned(data_, bytes_);
+#endif
+}
+
+std::shared_ptr<std::byte> MemoryRange::Take(const std::shared_ptr<MemoryRange>& range, size_t bytes) {
+  size_t at = 0, touch = 0, touch_end = 0;
+  {
+    const std::lock_guard lock(range->mutex_);
+    at = range->taken_;
+    if (bytes > range->bytes_ - at) return nullptr;
+    range->taken_ = std::min(static_cast<size_t>(RoomFor(at + bytes)), range->bytes_);
+    touch = range->touched_;
+    // Whole huge pages where the range has them.
+    const bool huge = range->taken_ <= range->bytes_ / kHugePage * kHugePage;
+    touch_end = std::min(RoundUp(range->taken_, huge ? kHugePage : kTouchStep), range->bytes_);
+    range->touched_ = std::max(touch, touch_end);
+  }
+  if (touch < touch_end) TouchPages(range->data_ + touch, touch_end - touch);
+  return {range->data_ + at, [range, bytes](std::byte* p) { DropPages(p, bytes); }};
+}
 
 #if defined(__linux__)
 static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t) && std::atomic<uint32_t>::is_always_lock_free);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,9 +76,33 @@ std::string CpuName();      // "AMD EPYC 9R14"; the architecture where the syste
 uint64_t PhysicalMemory();  // bytes; 0 when unknown
 double NowMicroseconds();   // monotonic
 
-// 64-byte aligned, uninitialised; large blocks are aligned for huge pages. Null when memory is short.
+// 64-byte aligned, uninitialised; large blocks are aligned for huge pages and touched. Null when memory is short.
 void* AllocateAligned(size_t bytes);
 void FreeAligned(void* p, size_t bytes);
+
+// Addresses for many pieces of memory. Pages are touched as pieces are taken, front to back, so what is not taken costs
+// nothing; huge pages where the system has them. Thread-safe.
+class MemoryRange {
+ public:
+  // Null where memory is short.
+  static std::shared_ptr<MemoryRange> Reserve(size_t bytes);
+  ~MemoryRange();
+  MemoryRange(const MemoryRange&) = delete;
+  MemoryRange& operator=(const MemoryRange&) = delete;
+
+  // A piece, 64-byte aligned; null where fewer bytes are left. It keeps the range; when it is let go, its whole pages
+  // return to the system.
+  static constexpr uint64_t RoomFor(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+  static std::shared_ptr<std::byte> Take(const std::shared_ptr<MemoryRange>& range, size_t bytes);
+
+ private:
+  MemoryRange(std::byte* data, size_t bytes) : data_(data), bytes_(bytes) {}
+
+  std::byte* data_;
+  size_t bytes_;
+  std::mutex mutex_;  // of what follows
+  size_t taken_ = 0, touched_ = 0;
+};
 
 // Tells the core that this thread spins.
 inline void CpuPause() {

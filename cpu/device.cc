@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/platform.h"
@@ -20,10 +20,9 @@ constexpr double kReferencePenalty = 20;  // a scalar loop over any strides agai
 // Names of kernels live as long as the process, because plans keep views of them.
 std::string_view Intern(std::string name) {
   static std::mutex mutex;
-  static std::deque<std::string>& names = *new std::deque<std::string>;
+  static std::set<std::string>& names = *new std::set<std::string>;
   const std::lock_guard<std::mutex> lock(mutex);
-  const auto it = std::find(names.begin(), names.end(), name);
-  return it != names.end() ? *it : names.emplace_back(std::move(name));
+  return *names.insert(std::move(name)).first;
 }
 
 class CpuBuffer final : public Buffer {

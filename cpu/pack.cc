@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "cpu/bf16_tile.h"
 #include "cpu/kernel.h"
@@ -37,7 +38,8 @@ void PackRuns(const std::byte* base, const PanelSource& source, const Panel& pan
   constexpr int64_t kBlock = 64;  // elements of each column at a time
   const VectorTable& vector = *ChosenVectorTable();
   const int64_t k = source.K(), channels = source.k_dims[3], taps = k / channels;
-  alignas(64) float block[kBlock * kMaxPanel] = {};
+  alignas(64) float block[kBlock * kMaxPanel];
+  if (panel.cols < width) std::fill(std::begin(block), std::end(block), 0.0f);
   int64_t channel = 0, tap = 0;
   for (int64_t e = 0; e < k; e += kBlock) {
     const int64_t elements = std::min(kBlock, k - e);

@@ -54,6 +54,13 @@ class WeightMaker {
   }
 
   Status Run(Executor* executor) {
+    uint64_t bytes = 0;  // of what is packed in host memory
+    for (size_t s : slots_) {
+      const PlanSlot& slot = prepared_.plan.slots[s];
+      const bool in_host = prepared_.devices[static_cast<size_t>(slot.device)]->limits().host_memory;
+      if (slot.pack >= 0 && in_host) bytes += MemoryRange::RoomFor(slot.bytes);
+    }
+    memory_ = bytes <= SIZE_MAX ? MemoryRange::Reserve(static_cast<size_t>(bytes)) : nullptr;
     const auto make = [](void* self, int64_t i, int) {
       static_cast<WeightMaker*>(self)->Make(static_cast<WeightMaker*>(self)->slots_[static_cast<size_t>(i)]);
     };
@@ -78,9 +85,10 @@ class WeightMaker {
   void Make(size_t s) {
     const PlanSlot& slot = prepared_.plan.slots[s];
     Device& device = *prepared_.devices[static_cast<size_t>(slot.device)];
-    auto weight = slot.pack >= 0 ? store_.Pack(device, TensorOf(slot),
-                                               prepared_.plan.packs[static_cast<size_t>(slot.pack)].spec, cache_)
-                                 : store_.Place(device, TensorOf(slot), slot.desc);
+    auto weight = slot.pack >= 0
+                      ? store_.Pack(device, TensorOf(slot), prepared_.plan.packs[static_cast<size_t>(slot.pack)].spec,
+                                    cache_, memory_)
+                      : store_.Place(device, TensorOf(slot), slot.desc);
     if (weight.ok()) {
       prepared_.weights[s] = std::move(weight).value();
       ReleasePages(s);
@@ -101,6 +109,7 @@ class WeightMaker {
   PreparedPlan& prepared_;
   WeightStore& store_;
   const PackCache* cache_;
+  std::shared_ptr<MemoryRange> memory_;  // of what is packed
   std::vector<size_t> slots_;
   std::vector<Status> statuses_;  // per slot of the plan
 };

@@ -3,7 +3,6 @@
 #include <cstring>
 #include <vector>
 
-#include "base/platform.h"
 #include "base/status.h"
 #include "ops/element.h"
 
@@ -29,12 +28,18 @@ void Append(std::string* key, const T& value) {
   key->append(reinterpret_cast<const char*>(&value), sizeof(T));
 }
 
-// Has `fill` write the bytes of a new weight: into the buffer where it is host memory, else beside it.
+// Has `fill` write the bytes of a new weight: into `memory` or the buffer where that is host memory, else beside it.
 template <class Fill>
-Result<WeightStore::Handle> MakeWeight(Device& device, uint64_t bytes, const Fill& fill) {
+Result<WeightStore::Handle> MakeWeight(Device& device, uint64_t bytes, std::shared_ptr<std::byte> memory,
+                                       const Fill& fill) {
   auto weight = std::make_shared<Weight>();
   weight->bytes = bytes;
-  MOKA_ASSIGN_OR_RETURN(weight->buffer, device.Allocate(bytes, MemoryKind::kWeights));
+  if (memory != nullptr) {
+    MOKA_ASSIGN_OR_RETURN(weight->buffer, device.Import(memory.get(), bytes));
+    weight->owner = std::move(memory);
+  } else {
+    MOKA_ASSIGN_OR_RETURN(weight->buffer, device.Allocate(bytes, MemoryKind::kWeights));
+  }
   if (void* host = weight->buffer->host(); host != nullptr) {
     MOKA_RETURN_IF_ERROR(fill(std::span(static_cast<std::byte*>(host), bytes)));
     return WeightStore::Handle(std::move(weight));
@@ -132,7 +137,7 @@ Result<WeightStore::Handle> WeightStore::Place(Device& device, const HostTensor&
     }
     const auto alignment = static_cast<uint64_t>(device.limits().channel_alignment) * SizeOf(desc.type);
     const uint64_t room = (desc.ExtentBytes() + alignment - 1) / alignment * alignment;
-    return MakeWeight(device, room, [&](std::span<std::byte> dst) {
+    return MakeWeight(device, room, nullptr, [&](std::span<std::byte> dst) {
       std::memset(dst.data(), 0, dst.size());
       return CopyElements(tensor.desc, tensor.data, desc, dst.data());
     });
@@ -140,7 +145,7 @@ Result<WeightStore::Handle> WeightStore::Place(Device& device, const HostTensor&
 }
 
 Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& tensor, const PackSpec& spec,
-                                              const PackCache* cache) {
+                                              const PackCache* cache, const std::shared_ptr<MemoryRange>& memory) {
   std::string format(spec.format);
   Append(&format, spec.params);
   Append(&format, spec.bytes);
@@ -153,8 +158,10 @@ Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& 
       auto imported = kept.owner != nullptr ? ImportWeight(device, kept.bytes, kept.owner) : NotFound("not kept");
       if (imported.ok()) return imported;
     }
-    auto made =
-        MakeWeight(device, spec.bytes, [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
+    std::shared_ptr<std::byte> piece;
+    if (memory != nullptr && device.limits().host_memory) piece = MemoryRange::Take(memory, spec.bytes);
+    auto made = MakeWeight(device, spec.bytes, std::move(piece),
+                           [&](std::span<std::byte> dst) { return device.Pack(spec, tensor, dst); });
     if (cached && made.ok())
       cache->Keep(key, {static_cast<const std::byte*>((*made)->buffer->host()), static_cast<size_t>(spec.bytes)});
     return made;

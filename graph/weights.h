@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/hash.h"
+#include "base/platform.h"
 #include "graph/pack_cache.h"
 #include "ops/device.h"
 
@@ -20,7 +21,7 @@ struct Weight {
   std::unique_ptr<Buffer> buffer;
   uint64_t bytes = 0;
   bool imported = false;              // in a mapped file
-  std::shared_ptr<const void> owner;  // of imported memory
+  std::shared_ptr<const void> owner;  // of memory that is not the buffer's own
 };
 
 // Thread-safe. Equal contents (not only equal addresses) with equal formats share one Weight, so that graphs that were
@@ -33,8 +34,10 @@ class WeightStore {
   // `tensor`, dense row-major, as `desc` (the same shape) on the device: imported where the device works in host memory
   // and the bytes already lie so, else copied, with zeros in padding lanes.
   Result<Handle> Place(Device& device, const HostTensor& tensor, const TensorDesc& desc);
-  // From the cache (may be null) where the device works in host memory and the pack is kept there; else made, and kept.
-  Result<Handle> Pack(Device& device, const HostTensor& tensor, const PackSpec& spec, const PackCache* cache = nullptr);
+  // From `cache` (may be null) where the pack is kept there; else made, and kept. What is made lies in `memory` (may be
+  // null) while there is room. Both are for devices that work in host memory.
+  Result<Handle> Pack(Device& device, const HostTensor& tensor, const PackSpec& spec, const PackCache* cache = nullptr,
+                      const std::shared_ptr<MemoryRange>& memory = nullptr);
 
   struct Counts {
     int64_t alive = 0;   // weights in use now

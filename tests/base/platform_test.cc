@@ -8,9 +8,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
+#include <vector>
 
 namespace moka {
 namespace {
@@ -138,6 +141,74 @@ TEST(Platform, AlignsMemory) {
   }
   EXPECT_EQ(AllocateAligned(SIZE_MAX / 2), nullptr);
 }
+
+#if defined(__linux__) && !defined(__EMSCRIPTEN__)
+TEST(MemoryRange, HandsOutPiecesUntilItIsUsedUp) {
+  constexpr size_t kBytes = 5 << 20, kSizes[] = {1, 64, 100, 3 << 20, 0, 1 << 20};
+  std::shared_ptr<MemoryRange> range = MemoryRange::Reserve(kBytes);
+  ASSERT_NE(range, nullptr);
+  std::vector<std::shared_ptr<std::byte>> pieces;
+  std::byte* free = nullptr;
+  for (size_t bytes : kSizes) {
+    auto piece = MemoryRange::Take(range, bytes);
+    ASSERT_NE(piece, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(piece.get()) % 64, 0u);
+    EXPECT_TRUE(free == nullptr || piece.get() == free) << "no gaps";
+    free = piece.get() + MemoryRange::RoomFor(bytes);
+    std::memset(piece.get(), static_cast<int>(pieces.size()) + 1, bytes);
+    pieces.push_back(std::move(piece));
+  }
+  EXPECT_EQ(MemoryRange::Take(range, 2 << 20), nullptr);
+  const auto rest = MemoryRange::Take(range, kBytes - static_cast<size_t>(free - pieces[0].get()));
+  ASSERT_NE(rest, nullptr) << "what failed took nothing";
+  EXPECT_EQ(MemoryRange::Take(range, 1), nullptr);
+  range.reset();
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const std::byte* p = pieces[i].get();
+    EXPECT_EQ(std::count(p, p + kSizes[i], static_cast<std::byte>(i + 1)), static_cast<int64_t>(kSizes[i]));
+  }
+  EXPECT_EQ(MemoryRange::Reserve(0), nullptr);
+  EXPECT_EQ(MemoryRange::Reserve(SIZE_MAX / 2), nullptr);
+}
+
+TEST(MemoryRange, OccupiesWhatIsTaken) {
+  const auto range = MemoryRange::Reserve(1900 << 10);  // less than a huge page
+  ASSERT_NE(range, nullptr);
+  auto first = MemoryRange::Take(range, 300 << 10), second = MemoryRange::Take(range, 700 << 10);
+  ASSERT_TRUE(first != nullptr && second != nullptr);
+  const std::byte* data = first.get();
+  std::memset(first.get(), 1, 300 << 10);
+  std::memset(second.get(), 2, 700 << 10);
+  EXPECT_GE(ResidentKilobytes(data), 1000);
+  EXPECT_LE(ResidentKilobytes(data), 1300);
+  second.reset();
+  EXPECT_GE(ResidentKilobytes(data), 300);
+  EXPECT_LE(ResidentKilobytes(data), 300 + 300 + 128) << "its pages went";
+  EXPECT_EQ(std::count(data, data + (300 << 10), std::byte{1}), 300 << 10);
+}
+
+TEST(MemoryRange, ServesManyThreads) {
+  constexpr int kThreads = 4, kPieces = 100;
+  constexpr size_t kPiece = 50000;
+  const auto range = MemoryRange::Reserve(kThreads * kPieces * MemoryRange::RoomFor(kPiece));
+  ASSERT_NE(range, nullptr);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      std::vector<std::shared_ptr<std::byte>> pieces;
+      for (int i = 0; i < kPieces; ++i) {
+        pieces.push_back(MemoryRange::Take(range, kPiece));
+        ASSERT_NE(pieces.back(), nullptr);
+        std::memset(pieces.back().get(), t + 1, kPiece);
+      }
+      for (const auto& piece : pieces) {
+        EXPECT_EQ(std::count(piece.get(), piece.get() + kPiece, static_cast<std::byte>(t + 1)), int64_t{kPiece});
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+#endif
 
 TEST(Platform, FindsTheCacheFolder) {
   ::setenv("MOKA_CACHE_DIR", "/own", 1);

@@ -112,6 +112,32 @@ TEST(WeightStore, ThoseWhoWaitedTryThemselvesAfterAFailure) {
   EXPECT_EQ(store.counts().alive, 1);
 }
 
+TEST(WeightStore, PutsPacksIntoTheMemoryThatIsPassed) {
+  GatedDevice device;
+  device.gate = [] { return Status(); };
+  WeightStore store;
+  const HostTensor tensors[] = {Numbers(1), Numbers(2), Numbers(3)};
+  const uint64_t bytes = tensors[0].desc.ExtentBytes();
+  std::shared_ptr<MemoryRange> range = MemoryRange::Reserve(2 * MemoryRange::RoomFor(bytes));
+  ASSERT_NE(range, nullptr);
+  std::vector<WeightStore::Handle> handles;
+  for (const HostTensor& tensor : tensors) {
+    while (handles.size() == 2 && MemoryRange::Take(range, 1) != nullptr) continue;  // the rest of its last page
+    auto made = store.Pack(device, tensor, SpecOf(tensor), nullptr, range);
+    ASSERT_TRUE(made.ok());
+    handles.push_back(*made);
+  }
+  EXPECT_EQ(static_cast<std::byte*>(handles[1]->buffer->host()),
+            static_cast<std::byte*>(handles[0]->buffer->host()) + MemoryRange::RoomFor(bytes));
+  EXPECT_EQ(handles[2]->owner, nullptr) << "there was no room left: memory of its own";
+  range.reset();
+  for (size_t i = 0; i < handles.size(); ++i) {
+    EXPECT_FALSE(handles[i]->imported);
+    EXPECT_EQ(std::memcmp(handles[i]->buffer->host(), tensors[i].data, bytes), 0);
+  }
+  EXPECT_EQ(store.counts().bytes, 3 * bytes);
+}
+
 TEST(WeightStore, ForgetsWeightsThatNobodyHolds) {
   GatedDevice device;
   device.gate = [] { return Status(); };
