@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/bf16_tile.h"
 #include "cpu/flash_block.h"
 #include "ops/element.h"
 
@@ -95,18 +96,25 @@ Status ChooseAttention(const Kernel& kernel, const OpCall& call, Choice* choice)
   launch.rows = p.group() * p.q_length;
   launch.row_blocks = CeilDiv(launch.rows, kFlashRows);
   FlashShape& shape = launch.shape;
+  shape.bf16 = kernel.bf16 ? 1 : 0;
   shape.size = p.size;
   shape.v_size = p.v_size;
   shape.block_rows = launch.row_blocks == 0 ? 0 : CeilDiv(launch.rows, launch.row_blocks);
+  const bool copies = launch.present_keys != 0 || launch.present_values != 0;
+  if (kernel.bf16) {
+    // Keys and values are rounded for each block of queries: that does not pay without the dot product or for few.
+    if (kernel.simd->bf16->element != 2) return Unsupported("no dot product of bf16");
+    if (shape.block_rows < kFewRows) return Unsupported("only ", shape.block_rows, " queries");
+    if (copies || call.has_src(kPastKey)) return Unsupported("keys are kept");
+    if (launch.has_scores != 0) return Unsupported("dst 3: scores are of f32");
+  }
   shape.key_element = launch.keys.step;
   shape.total = p.total_length();
   shape.scale = p.scale;
   shape.softcap = p.softcap;
   launch.units = p.batch * p.kv_heads * launch.row_blocks;
-  const bool copies = launch.present_keys != 0 || launch.present_values != 0;
   choice->units = launch.units + (copies ? p.batch * p.kv_heads : 0);
-  choice->scratch_per_worker =
-      static_cast<uint64_t>(FlashBlock::ScratchFloats(shape, *kernel.simd->tile)) * sizeof(float);
+  choice->scratch_per_worker = static_cast<uint64_t>(FlashBlock::ScratchFloats(shape, *kernel.simd)) * sizeof(float);
   const double pairs = static_cast<double>(p.batch * p.q_heads * p.q_length) * static_cast<double>(p.total_length());
   choice->cost_us = pairs * static_cast<double>(2 * (p.size + p.v_size) + 16) / kFlopsPerMicrosecond;
   choice->launch = Blob::Of(launch);
@@ -185,7 +193,9 @@ void RunAttention(const KernelArgs& args, int64_t begin, int64_t end, int worker
 }  // namespace
 
 std::span<const KernelRow> AttentionRows() {
-  static constexpr KernelRow kKernels[] = {{"Attention", "attention", &ChooseAttention, &RunAttention}};
+  static constexpr KernelRow kKernels[] = {
+      {"Attention", "attention_bf16", &ChooseAttention, &RunAttention, false, true},
+      {"Attention", "attention", &ChooseAttention, &RunAttention}};
   return kKernels;
 }
 

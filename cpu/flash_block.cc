@@ -7,14 +7,14 @@
 #include <cstring>
 #include <limits>
 
+#include "cpu/bf16_tile.h"
 #include "cpu/pack.h"
 #include "cpu/row.h"
 
 namespace moka::cpu {
 namespace {
 
-constexpr int64_t kKeys = 128;   // of a block
-constexpr int64_t kFewRows = 4;  // fewer are not worth packing keys for
+constexpr int64_t kKeys = 128;  // of a block
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 void CopyRows(const float* src, int64_t step, int64_t rows, int64_t cols, int64_t width, float* dst) {
@@ -25,20 +25,27 @@ void CopyRows(const float* src, int64_t step, int64_t rows, int64_t cols, int64_
 
 }  // namespace
 
-FlashBlock::Layout::Layout(const FlashShape& shape, const TileTable& table) {
-  scores = RoundUp(3 * shape.block_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
+FlashBlock::Layout::Layout(const FlashShape& shape, const Simd& simd) {
+  const bool rounds = shape.bf16 != 0;
+  const int64_t widest = std::max(simd.tile->widths.widest, rounds ? simd.bf16->tile.widths.widest : 0);
+  const int64_t deepest = std::max(shape.size, kKeys);
+  const auto step = [&](int64_t elements) { return RoundUp(elements * simd.bf16->element, 64) / 4 + 16; };
+  query_step = rounds ? step(shape.size) : 0;
+  weight_step = rounds ? step(kKeys) : 0;
+  queries = RoundUp((rounds ? 5 : 3) * shape.block_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
+  weights = queries + shape.block_rows * query_step;
+  pairs = weights + shape.block_rows * weight_step;
+  scores = pairs + (rounds ? widest * CeilDiv(deepest, 2) : 0);
   sums = scores + shape.block_rows * kKeys;
   panel = sums + RoundUp(shape.block_rows * shape.v_size, 16);
-  bias = panel + table.widths.widest * std::max(shape.size, kKeys);
+  bias = panel + widest * deepest;
   floats = bias + kKeys;
 }
 
-int64_t FlashBlock::ScratchFloats(const FlashShape& shape, const TileTable& table) {
-  return Layout(shape, table).floats;
-}
+int64_t FlashBlock::ScratchFloats(const FlashShape& shape, const Simd& simd) { return Layout(shape, simd).floats; }
 
 FlashBlock::FlashBlock(const Simd& simd, const FlashShape& shape, float* scratch)
-    : simd_(simd), shape_(shape), layout_(shape, *simd.tile), scratch_(scratch) {}
+    : simd_(simd), shape_(shape), layout_(shape, simd), scratch_(scratch) {}
 
 float* FlashBlock::scores(int64_t r) const { return scratch_ + layout_.scores + r * kKeys; }
 
@@ -62,6 +69,11 @@ void FlashBlock::Run(std::span<const FlashRow> rows, const FlashCache& keys, con
     pointers(1)[r] = scores(r);
     pointers(2)[r] = sums(r);
     std::fill_n(sums(r), shape_.v_size, 0.0f);
+    if (!rounds()) continue;
+    float* rounded = scratch_ + layout_.queries + r * layout_.query_step;
+    simd_.bf16->round(row.query, shape_.size, rounded);
+    pointers(3)[r] = rounded;
+    pointers(4)[r] = scratch_ + layout_.weights + r * layout_.weight_step;
   }
   for (int64_t j = first; j < last;) {
     // A block lies in the past or after it.
@@ -91,11 +103,11 @@ void FlashBlock::Finish(int64_t r) {
   simd_.row->scale(row.scores, factor, shape_.total);
 }
 
-// All rows with packed panels of `cols` columns. `pack` fills one.
+// All rows with packed panels of `cols` columns. `pack` fills one, in f32.
 template <class PackFn>
 void FlashBlock::Multiply(int64_t k_len, int64_t cols, const float* const* rows, float* const* dst, bool add,
                           PackFn&& pack) {
-  const TileTable& table = *simd_.tile;
+  const TileTable& table = rounds() ? simd_.bf16->tile : *simd_.tile;
   static constexpr int64_t kOneSegment = 0;
   const auto num_rows = static_cast<int64_t>(rows_.size());
   const Block block = {&table, num_rows, rows,       dst,      add ? dst : nullptr, &kOneSegment, 1,
@@ -106,8 +118,18 @@ void FlashBlock::Multiply(int64_t k_len, int64_t cols, const float* const* rows,
     const int64_t width = panel.width;
     if (panel.cols < width) std::fill_n(packed, k_len * width, 0.0f);
     pack(panel, width, packed);
-    RunPanel(block, panel, packed, 0);
+    RunPanel(block, panel, rounds() ? Pairs(packed, k_len, width) : packed, 0);
   }
+}
+
+// A panel of f32, rounded.
+const float* FlashBlock::Pairs(const float* panel, int64_t k_len, int64_t width) {
+  float* pairs = scratch_ + layout_.pairs;
+  std::fill_n(pairs, CeilDiv(k_len, 2) * width, 0.0f);
+  for (int64_t k = 0; k < k_len; ++k) {
+    simd_.bf16->merge(panel + k * width, width, k % 2 != 0, reinterpret_cast<uint16_t*>(pairs + k / 2 * width));
+  }
+  return pairs;
 }
 
 void FlashBlock::MultiplyKeys(const float* k, int64_t step, int64_t keys) {
@@ -117,7 +139,7 @@ void FlashBlock::MultiplyKeys(const float* k, int64_t step, int64_t keys) {
     for (int64_t r = 0; r < rows; ++r) simd_.row->dots(pointers(0)[r], k, step, keys, shape_.size, scores(r));
     return;
   }
-  Multiply(shape_.size, keys, pointers(0), const_cast<float* const*>(pointers(1)), false,
+  Multiply(shape_.size, keys, pointers(rounds() ? 3 : 0), const_cast<float* const*>(pointers(1)), false,
            [&](const Panel& panel, int64_t width, float* packed) {
              if (element == 1) {
                simd_.vector->transpose(k + panel.col * step, step, packed, width, panel.cols, shape_.size);
@@ -133,7 +155,10 @@ void FlashBlock::AddValues(const float* v, int64_t step, int64_t keys) {
     for (int64_t r = 0; r < rows; ++r) simd_.row->add_weighted(scores(r), v, step, keys, shape_.v_size, sums(r));
     return;
   }
-  Multiply(keys, shape_.v_size, pointers(1), const_cast<float* const*>(pointers(2)), true,
+  for (int64_t r = 0; r < rows && rounds(); ++r) {
+    simd_.bf16->round(scores(r), keys, const_cast<float*>(pointers(4)[r]));
+  }
+  Multiply(keys, shape_.v_size, pointers(rounds() ? 4 : 1), const_cast<float* const*>(pointers(2)), true,
            [&](const Panel& panel, int64_t width, float* packed) {
              CopyRows(v + panel.col, step, keys, panel.cols, width, packed);
            });

@@ -3,6 +3,7 @@
 #define MOKA_CPU_FLASH_BLOCK_H_
 
 #include <cstdint>
+#include <iterator>
 #include <span>
 
 #include "cpu/kernel.h"
@@ -11,6 +12,7 @@
 namespace moka::cpu {
 
 inline constexpr int64_t kFlashRows = 96;  // of a block, at most
+inline constexpr int64_t kFewRows = 4;     // fewer are not worth packing keys for
 
 enum class FlashMask : int32_t { kNone, kFloat, kBool };
 // Which scores are handed out: products with the scale, those through the cap, those with the mask, their softmax.
@@ -25,6 +27,7 @@ struct FlashShape {
   FlashMask mask;
   int64_t mask_step;  // elements from one key to the next
   FlashScores scores;
+  int32_t bf16;  // whether products are of bf16
 };
 
 // Keys or values of one head, the first ones in the past; steps are floats from one to the next.
@@ -45,7 +48,7 @@ struct FlashRow {
 
 class FlashBlock {
  public:
-  static int64_t ScratchFloats(const FlashShape& shape, const TileTable& table);
+  static int64_t ScratchFloats(const FlashShape& shape, const Simd& simd);
 
   FlashBlock(const Simd& simd, const FlashShape& shape, float* scratch);
 
@@ -54,8 +57,10 @@ class FlashBlock {
 
  private:
   struct Layout {
+    // Steps of rounded queries and scores; where they, and a panel of pairs, are.
+    int64_t query_step, weight_step, queries, weights, pairs;
     int64_t scores, sums, panel, bias, floats;
-    Layout(const FlashShape& shape, const TileTable& table);
+    Layout(const FlashShape& shape, const Simd& simd);
   };
 
   const float** pointers(int64_t which) const {
@@ -63,9 +68,11 @@ class FlashBlock {
   }
   float* scores(int64_t r) const;
   float* sums(int64_t r) const { return scratch_ + layout_.sums + r * shape_.v_size; }
+  bool rounds() const { return shape_.bf16 != 0 && std::ssize(rows_) >= kFewRows; }
 
   template <class PackFn>
   void Multiply(int64_t k_len, int64_t cols, const float* const* rows, float* const* dst, bool add, PackFn&& pack);
+  const float* Pairs(const float* panel, int64_t k_len, int64_t width);
   void MultiplyKeys(const float* k, int64_t step, int64_t keys);
   void AddValues(const float* v, int64_t step, int64_t keys);
   const float* Bias(const FlashRow& row, int64_t first, int64_t count);

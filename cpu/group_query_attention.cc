@@ -110,7 +110,7 @@ Status ChooseGqa(const Kernel& kernel, const OpCall& call, Choice* choice) {
   for (size_t i = 0; i < 2; ++i) launch.present[i] = call.dst.size() > i + 1 && call.dst[i + 1].present() ? 1 : 0;
   const bool copies = launch.present[0] != 0 || launch.present[1] != 0;
   choice->units = launch.units + (copies ? launch.batch * p.kv_heads : 0);
-  launch.queries = FlashBlock::ScratchFloats(shape, *kernel.simd->tile);
+  launch.queries = FlashBlock::ScratchFloats(shape, *kernel.simd);
   launch.keys = launch.queries + (p.rotary ? shape.block_rows * size : 0);
   launch.floats = launch.keys + (p.rotary ? launch.length * size : 0);
   choice->scratch_per_worker = static_cast<uint64_t>(launch.floats) * sizeof(float);

@@ -274,11 +274,14 @@ Result<std::vector<CaseMemory>> CaseData::Reference(bool oracle, Precision preci
   for (const CaseMemory& memory : src_) src.push_back(memory.desc.present() ? memory.data() : nullptr);
   for (CaseMemory& memory : results) dst.push_back(memory.data());
   if (precision == Precision::kBF16) {
-    rounded = {src_[0], src_[1]};
-    RoundToBf16(1, &rounded[0]);
+    // Those of products: two factors, or queries, keys and values.
+    const std::ptrdiff_t factors = case_.op == "Attention" ? 3 : 2;
+    rounded.assign(src_.begin(), src_.begin() + factors);
     MOKA_ASSIGN_OR_RETURN(const float alpha, case_.attrs.Float("alpha", 1));
-    RoundToBf16(alpha, &rounded[1]);
-    for (size_t i = 0; i < 2; ++i) src[i] = rounded[i].data();
+    for (size_t i = 0; i < rounded.size(); ++i) {
+      RoundToBf16(i == 1 ? alpha : 1, &rounded[i]);
+      src[i] = rounded[i].data();
+    }
   }
   MOKA_RETURN_IF_ERROR(RunReference({call_, src, dst}, oracle));
   return results;

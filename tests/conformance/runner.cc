@@ -273,7 +273,9 @@ class LayoutRun {
 void LayoutRun::RunChoice(const Choice& choice, int in_place) {
   Result<std::vector<CaseMemory>> got = StepRun(device_, queue_, *data_, choice, in_place).Run();
   if (!got.ok()) return Fail(choice.kernel, got.status().message());
-  const double tolerance = ToleranceOf(data_->call());
+  // Attention in bf16 rounds once more than its oracle, the weights of the values.
+  const bool weighs = choice.kernel.find("/attention_bf16/") != std::string_view::npos;
+  const double tolerance = ToleranceOf(data_->call()) + (weighs ? 1.0 / 256 : 0);
   for (size_t i = 0; i < want_.size(); ++i) {
     // What lies around an operand that is overwritten was never a canary.
     std::string wrong = in_place >= 0 && i == 0
