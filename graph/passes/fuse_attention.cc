@@ -1,6 +1,6 @@
-// Attention from MatMul(Softmax(MatMul(q, k^T) * scale + mask), v) over [batch, heads, length, size], where shapes
-// prove that nothing is broadcast but the mask. Factors of q and of k^T are part of the scale. Windows of an image have
-// a second mask, added where their scores are seen as [1, windows, heads, length, length].
+// Attention from MatMul(Softmax(MatMul(q, k^T) * scale + mask), v) over [batch, heads, length, size] or without the
+// batch, where shapes prove that nothing is broadcast but the mask. Factors of q and of k^T are part of the scale.
+// Windows of an image have a second mask, added where their scores are seen as [1, windows, heads, length, length].
 #include <numeric>
 #include <optional>
 
@@ -102,10 +102,16 @@ class Matcher {
   }
 
   ValueId WithoutFactor(ValueId id, float* scale) const {
+    float number = 0;
+    if (const Node* div = pattern_.Made(id, "Div")) {
+      const bool divided = pattern_.IsScalar(div->src[1], &number) && number != 0;
+      if (!divided || pattern_.Dims(div->src[0]) != pattern_.Dims(id)) return id;
+      *scale /= number;
+      return div->src[0];
+    }
     const Node* mul = pattern_.Made(id, "Mul");
     if (mul == nullptr) return id;
     for (const auto& [x, factor] : Pattern::Orders(*mul)) {
-      float number = 0;
       if (!pattern_.IsScalar(factor, &number) || pattern_.Dims(x) != pattern_.Dims(id)) continue;
       *scale *= number;
       return x;
@@ -114,56 +120,109 @@ class Matcher {
   }
 
   bool ShapesFit(const Found& found) const {
-    for (const ValueId id : {found.q, found.k_transposed, found.v}) {
-      if (!pattern_.IsF32(id) || pattern_.Dims(id).size() != 4) return false;
-    }
     const std::vector<Dim>&q = pattern_.Dims(found.q), &k = pattern_.Dims(found.k_transposed);
     const std::vector<Dim>& v = pattern_.Dims(found.v);
-    for (size_t i = 0; i < 2; ++i) {
+    const size_t rank = q.size();
+    if (rank != 3 && rank != 4) return false;
+    for (const ValueId id : {found.q, found.k_transposed, found.v}) {
+      if (!pattern_.IsF32(id) || pattern_.Dims(id).size() != rank) return false;
+    }
+    for (size_t i = 0; i + 2 < rank; ++i) {
       if (q[i] != k[i] || q[i] != v[i]) return false;
     }
-    if (q[3] != k[2] || k[3] != v[2]) return false;
+    if (q[rank - 1] != k[rank - 2] || k[rank - 1] != v[rank - 2]) return false;
     if (found.mask == kNoValue) return true;
     // Attention takes a shorter mask as one that hides keys: its last dimension must be that of the keys.
     const std::vector<Dim>& mask = pattern_.Dims(found.mask);
-    return pattern_.IsF32(found.mask) && !mask.empty() && mask.back() == k[3] &&
-           pattern_.Broadcasts(found.mask, {q[0], q[1], q[2], k[3]});
+    std::vector<Dim> scores = q;
+    scores.back() = k.back();
+    return pattern_.IsF32(found.mask) && !mask.empty() && mask.back() == k.back() &&
+           pattern_.Broadcasts(found.mask, scores);
   }
 
   const Graph& graph_;
   Pattern pattern_;
 };
 
+// Inserts a node of one result before node `at`, which then moves up.
+ValueId Insert(Graph& graph, size_t* at, Node node, std::vector<Dim> dims) {
+  const ValueId id = graph.AddValue(node.name);
+  Value& value = graph.value(id);
+  value.tensor.type = graph.value(node.src[0]).tensor.type;
+  value.tensor.dims = std::move(dims);
+  value.inferred = true;
+  node.dst = {id};
+  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(*at), std::move(node));
+  ++*at;
+  return id;
+}
+
 // The keys with their elements last: what was transposed, or a Transpose before node `at`, which then moves up.
 ValueId KeysOf(Graph& graph, const Uses& uses, ValueId transposed, size_t* at) {
-  std::vector<int64_t> perm = {0, 1, 3, 2};
+  const size_t rank = graph.value(transposed).tensor.dims.size();
+  std::vector<int64_t> identity(rank), perm(rank);
+  std::iota(identity.begin(), identity.end(), 0);
+  perm = identity;
+  std::swap(perm[rank - 2], perm[rank - 1]);
   ValueId from = transposed;
   if (const Node* made = Pattern(graph, uses).Made(transposed, "Transpose")) {
-    const Result<std::vector<int64_t>> first = made->attrs.Ints("perm", {3, 2, 1, 0});
-    if (first.ok() && first->size() == 4) {
-      perm = {(*first)[0], (*first)[1], (*first)[3], (*first)[2]};
+    const std::vector<int64_t> reversed(identity.rbegin(), identity.rend());
+    const Result<std::vector<int64_t>> first = made->attrs.Ints("perm", reversed);
+    if (first.ok() && first->size() == rank) {
+      perm = *first;
+      std::swap(perm[rank - 2], perm[rank - 1]);
       from = made->src[0];
     }
   }
-  std::vector<int64_t> identity(4);
-  std::iota(identity.begin(), identity.end(), 0);
   if (perm == identity) return from;
   Node transpose;
   transpose.op = FindOp("", "Transpose");
   transpose.name = StrCat(graph.nodes[*at].name, "/keys");
   transpose.attrs.Set("perm", perm);
   transpose.src = {from};
-  const ValueId keys = graph.AddValue(transpose.name);
-  Value& value = graph.value(keys);
-  value.tensor.type = graph.value(from).tensor.type;
-  for (const int64_t axis : perm) {
-    value.tensor.dims.push_back(graph.value(from).tensor.dims[static_cast<size_t>(axis)]);
+  std::vector<Dim> dims;
+  for (const int64_t axis : perm) dims.push_back(graph.value(from).tensor.dims[static_cast<size_t>(axis)]);
+  return Insert(graph, at, std::move(transpose), std::move(dims));
+}
+
+ValueId FirstAxis(Graph& graph, std::string name) {
+  void* data = nullptr;
+  const std::shared_ptr<const HostTensor> axes = AllocateConstant(DataType::kI64, {1}, &data);
+  *static_cast<int64_t*>(data) = 0;
+  return graph.AddConstant(std::move(name), *axes);
+}
+
+// Without a batch, node `at` becomes one that has a batch of 1, and is followed by one that removes it.
+void AddBatch(Graph& graph, size_t* at) {
+  const std::string name = graph.nodes[*at].name;
+  const ValueId axes = FirstAxis(graph, StrCat(name, "/first"));
+  for (size_t i = 0; i < 3; ++i) {
+    const ValueId id = graph.nodes[*at].src[i];
+    std::vector<Dim> dims = graph.value(id).tensor.dims;
+    dims.insert(dims.begin(), Dim(1));
+    Node node;
+    node.op = FindOp("", "Unsqueeze");
+    node.name = StrCat(name, "/batch", i);
+    node.src = {id, axes};
+    const ValueId batch = Insert(graph, at, std::move(node), std::move(dims));
+    graph.nodes[*at].src[i] = batch;
   }
+  // The node's own result is made behind it, from one with a batch.
+  Node squeeze;
+  squeeze.op = FindOp("", "Squeeze");
+  squeeze.name = StrCat(name, "/result");
+  squeeze.dst = graph.nodes[*at].dst;
+  std::vector<Dim> dims = graph.value(squeeze.dst[0]).tensor.dims;
+  dims.insert(dims.begin(), Dim(1));
+  const ValueId result = graph.AddValue(StrCat(name, "/batch"));
+  Value& value = graph.value(result);
+  value.tensor.type = DataType::kF32;
+  value.tensor.dims = std::move(dims);
   value.inferred = true;
-  transpose.dst = {keys};
-  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(*at), std::move(transpose));
+  squeeze.src = {result, axes};
+  graph.nodes[*at].dst = {result};
   ++*at;
-  return keys;
+  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(*at), std::move(squeeze));
 }
 
 // The sum of a mask of windows, without its first dimension, and of another one, or none. kNoValue: too large.
@@ -214,6 +273,7 @@ Status FuseAttention(Graph& graph) {
     node.attrs.Set("scale", found->scale);
     node.src = {found->q, keys, found->v};
     if (found->mask != kNoValue) node.src.push_back(found->mask);
+    if (graph.value(found->q).tensor.dims.size() == 3) AddBatch(graph, &n);
     uses_of_graph.reset();
   }
   return RemoveDeadNodes(graph);

@@ -116,6 +116,30 @@ TEST(FuseAttention, FindsScaledMaskedAndTransposed) {
   }
 }
 
+// Of one sequence, as nn.MultiheadAttention is exported: heads first, queries divided.
+Graph SequenceOf(int64_t kv_heads, bool masked) {
+  GraphBuilder b;
+  const Dim n = b.Symbol("n");
+  const ValueId q = b.Input("q", {n, 2, 8}), k = b.Input("k", {7, kv_heads, 8}), v = b.Input("v", {7, kv_heads, 6});
+  const auto heads_first = [&](ValueId id, std::vector<int64_t> perm) {
+    return b.Node("Transpose", {id}, {{"perm", std::move(perm)}});
+  };
+  const ValueId divided = b.Node("Div", {heads_first(q, {1, 0, 2}), b.Scalar(4)});
+  ValueId scores = b.Node("MatMul", {divided, heads_first(k, {1, 2, 0})});
+  if (masked) scores = b.Node("Add", {scores, b.Weights({2, 1, 7})});
+  const ValueId sums = b.Node("MatMul", {b.Node("Softmax", {scores}), heads_first(v, {1, 0, 2})});
+  return b.Finish({heads_first(sums, {1, 0, 2})});
+}
+
+TEST(FuseAttention, FindsThatOfOneSequence) {
+  for (const bool masked : {false, true}) {
+    const Graph graph = Optimized(SequenceOf(2, masked));
+    EXPECT_EQ(CountOps(graph, "Attention"), 1);
+    EXPECT_EQ(CountOps(graph, "MatMul") + CountOps(graph, "Elementwise"), 0);
+  }
+  EXPECT_EQ(CountOps(Optimized(SequenceOf(1, false)), "Attention"), 0);  // broadcast heads
+}
+
 TEST(FuseAttention, LeavesWhatOnlyLooksLikeIt) {
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, 2)), "Attention"), 0);            // another axis
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, -1, 1)), "Attention"), 0);        // broadcast heads
