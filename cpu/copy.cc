@@ -352,6 +352,43 @@ Status ChooseCopy(const Kernel&, const OpCall& call, Choice* choice) {
   return Status();
 }
 
+// A copy of images, which a chain may want by rows: what comes first is the launch data of RunCopy.
+struct ImageCopyLaunch {
+  CopyLaunch<1> whole;
+  Piece row;  // of one image
+  int64_t src_image, src_row, dst_image, dst_row;
+};
+
+Status ChooseCopyOfImages(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(ChooseCopy<AddSame>(kernel, call, choice));
+  const TensorDesc &src = call.src[0], &dst = call.dst[0];
+  if (dst.rank != 4 || dst.NumElements() == 0) return {};
+  ImageCopyLaunch launch{};
+  launch.whole = choice->launch.As<CopyLaunch<1>>();
+  Nest<2> row;
+  for (const size_t d : {1, 3}) row.Add(dst.dims[d], {src.strides[d], dst.strides[d]});
+  PlanPiece(row, launch.whole.element, &launch.row);
+  launch.src_image = src.strides[0];
+  launch.src_row = src.strides[2];
+  launch.dst_image = dst.strides[0];
+  launch.dst_row = dst.strides[2];
+  choice->rows = {{1, 0, 1}};
+  choice->launch = Blob::Of(launch);
+  return {};
+}
+
+void RunCopyRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int) {
+  const auto& launch = args.Launch<ImageCopyLaunch>();
+  WithElementSize(launch.whole.element, [&](auto zero) {
+    Piece piece = launch.row;
+    for (int64_t y = begin; y < end; ++y) {
+      piece.src_begin = image * launch.src_image + y * launch.src_row;
+      piece.dst_begin = image * launch.dst_image + y * launch.dst_row;
+      RunPiece<decltype(zero)>(args, piece, 0, piece.units);
+    }
+  });
+}
+
 // Any two shapes: both are walked in row-major order, in runs that end where a row of either ends.
 struct ReorderLaunch {
   int64_t element, count, per_unit;
@@ -430,7 +467,7 @@ void RunReorder(const KernelArgs& args, int64_t begin, int64_t end, int) {
 
 std::span<const KernelRow> CopyRows() {
   static constexpr KernelRow kRows[] = {
-      {"moka.Copy", "copy", &ChooseCopy<AddSame>, &RunCopy},
+      {"moka.Copy", "copy", &ChooseCopyOfImages, &RunCopy, false, false, &RunCopyRows},
       {"Identity", "copy", &ChooseCopy<AddSame>, &RunCopy},
       {"Transpose", "copy", &ChooseCopy<AddTranspose>, &RunCopy},
       {"Expand", "copy", &ChooseCopy<AddExpand>, &RunCopy},

@@ -156,8 +156,9 @@ LineOutput OutputOfLine(const KernelArgs& args, const Epilogue& epilogue, bool b
 }
 
 std::span<const KernelRow> DepthwiseRows() {
-  static constexpr KernelRow kRows[] = {{"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true, false, &RunLines},
-                                        {"Conv", "conv_grouped", &ChooseGrouped, &RunGrouped, true}};
+  static constexpr KernelRow kRows[] = {
+      {"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true, false, &RunLines},
+      {"Conv", "conv_grouped", &ChooseGrouped, &RunGrouped, true, false, &RunGroupedRows}};
   return kRows;
 }
 

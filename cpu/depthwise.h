@@ -65,6 +65,7 @@ const DepthwiseTable* ChosenDepthwiseTable();
 inline constexpr std::string_view kGroupedWeights = "cpu/grouped.1";
 Status ChooseGrouped(const Kernel& kernel, const OpCall& call, Choice* choice);
 void RunGrouped(const KernelArgs& args, int64_t begin, int64_t end, int worker);
+void RunGroupedRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker);
 Status PackGrouped(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 }  // namespace moka::cpu

@@ -6,6 +6,7 @@
 #include "cpu/depthwise.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
+#include "cpu/row_maps.h"
 #include "ops/conv.h"
 
 namespace moka::cpu {
@@ -152,6 +153,7 @@ Status ChooseGrouped(const Kernel& kernel, const OpCall& call, Choice* choice) {
   choice->units = shape.Units();
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, lanes).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
+  choice->rows = ConvRowMaps(call, params, launch.epilogue.micro);
   const auto pixels = static_cast<double>(shape.batch * shape.out.h * shape.out.w);
   choice->cost_us =
       2.0 * pixels * static_cast<double>(vectors * launch.WeightFloats(lanes)) / (kFlopsPerMicrosecond / 2);
@@ -159,22 +161,49 @@ Status ChooseGrouped(const Kernel& kernel, const OpCall& call, Choice* choice) {
   return {};
 }
 
-void RunGrouped(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
-  const auto& launch = args.Launch<GroupedLaunch>();
-  const int64_t lanes = args.simd->depthwise->lanes;
-  const Scratch layout(launch, lanes);
-  float* scratch = args.WorkerScratch(worker);
-  auto* indices = reinterpret_cast<int32_t*>(scratch + layout.indices);
+namespace {
+
+void FillIndices(const GroupedLaunch& launch, int64_t lanes, int32_t* indices) {
   for (int64_t k = 0; k < launch.group; ++k) {
     for (int64_t lane = 0; lane < lanes; ++lane) {
       indices[k * lanes + lane] = static_cast<int32_t>(lane / launch.group * launch.group + k);
     }
   }
-  for (int64_t index = begin; index < end; ++index) {
-    const ConvUnit unit(launch.shape, index);
+}
+
+// `for_each` calls its argument with each unit.
+template <class ForEach>
+void RunUnits(const KernelArgs& args, int worker, const ForEach& for_each) {
+  const auto& launch = args.Launch<GroupedLaunch>();
+  const int64_t lanes = args.simd->depthwise->lanes;
+  const Scratch layout(launch, lanes);
+  float* scratch = args.WorkerScratch(worker);
+  auto* indices = reinterpret_cast<int32_t*>(scratch + layout.indices);
+  FillIndices(launch, lanes, indices);
+  for_each([&](const ConvUnit& unit) {
     RunUnit(args, launch, unit, indices, scratch + layout.slab);
     if (launch.epilogue.kind == Epilogue::kProgram) RunEpilogue(args, launch, unit, scratch + layout.micro);
-  }
+  });
+}
+
+}  // namespace
+
+void RunGrouped(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
+  const ConvShape& shape = args.Launch<GroupedLaunch>().shape;
+  RunUnits(args, worker, [&](const auto& run) {
+    for (int64_t index = begin; index < end; ++index) run(ConvUnit(shape, index));
+  });
+}
+
+void RunGroupedRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker) {
+  const ConvShape& shape = args.Launch<GroupedLaunch>().shape;
+  RunUnits(args, worker, [&](const auto& run) {
+    for (int64_t line = begin; line < end; line += shape.lines) {
+      for (int64_t group = 0; group < shape.groups; ++group) {
+        run(ConvUnit(shape, image, line, std::min(shape.lines, end - line), group));
+      }
+    }
+  });
 }
 
 Status PackGrouped(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {

@@ -7,6 +7,7 @@
 
 #include "cpu/device.h"
 #include "cpu/kernel.h"
+#include "cpu/row_maps.h"
 
 namespace moka::cpu {
 namespace {
@@ -188,6 +189,7 @@ struct ElementwiseLaunch {
   int64_t rows_per_unit;  // when units_per_row is 1
   int64_t units_per_row;  // long rows are cut
   int64_t cols_per_unit;
+  MicroLaunch rows;  // the same with the channels as columns, where a chain may want rows of images
 };
 
 void ChooseBlocks(ElementwiseLaunch* launch) {
@@ -211,15 +213,26 @@ double CostUs(const MicroLaunch& micro) {
 Status ChooseElementwise(const Kernel&, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   if (call.program == nullptr) return Unsupported("no program");
-  ElementwiseLaunch launch;
+  ElementwiseLaunch launch{};
   MOKA_RETURN_IF_ERROR(BindMicro(call, -1, false, &launch.micro));
   ChooseBlocks(&launch);
+  if (call.dst[0].rank == 4) MOKA_RETURN_IF_ERROR(BindMicro(call, 1, false, &launch.rows));
   choice->units = Units(launch);
   choice->cost_us = CostUs(launch.micro);
   choice->scratch_per_worker = MicroScratchBytes();
   choice->in_place = SourcesLikeDst(call, launch.micro);
+  choice->rows = ProgramRowMaps(call, launch.micro);
   choice->launch = Blob::Of(launch);
   return {};
+}
+
+void RunElementwiseRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker) {
+  const MicroLaunch& micro = args.Launch<ElementwiseLaunch>().rows;
+  const float* src[kCodeMaxSources];
+  for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
+  const TensorDesc& dst = args.dst_desc[0];
+  args.simd->run_micro(micro, args.Dst(), src, (image * dst.dims[2] + begin) * dst.dims[3],
+                       (image * dst.dims[2] + end) * dst.dims[3], 0, micro.cols, args.WorkerScratch(worker));
 }
 
 void RunElementwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
@@ -246,7 +259,7 @@ void RunElementwise(const KernelArgs& args, int64_t begin, int64_t end, int work
 Status ChooseProgramPass(const OpCall& call, int64_t* units, uint64_t* scratch_per_worker, double* cost_us,
                          Blob* launch) {
   if (call.dst[0].type != DataType::kF32) return Unsupported("dst 0: a program after ", NameOf(call.dst[0].type));
-  ElementwiseLaunch elementwise;
+  ElementwiseLaunch elementwise{};
   MOKA_RETURN_IF_ERROR(BindMicro(call, -1, true, &elementwise.micro));
   ChooseBlocks(&elementwise);
   *units = Units(elementwise);
@@ -261,7 +274,8 @@ void RunProgramPass(const KernelArgs& args, int64_t begin, int64_t end, int work
 }
 
 std::span<const KernelRow> MicroRows() {
-  static constexpr KernelRow kRows[] = {{"moka.Elementwise", "micro", &ChooseElementwise, &RunElementwise, true}};
+  static constexpr KernelRow kRows[] = {
+      {"moka.Elementwise", "micro", &ChooseElementwise, &RunElementwise, true, false, &RunElementwiseRows}};
   return kRows;
 }
 

@@ -1,4 +1,4 @@
-// What the rows of a convolution's result need of its sources, for running it in a chain (ops/chain.h).
+// What the rows of a result need of its sources, for running a step in a chain (ops/chain.h).
 #ifndef MOKA_CPU_ROW_MAPS_H_
 #define MOKA_CPU_ROW_MAPS_H_
 
@@ -13,6 +13,8 @@ namespace moka::cpu {
 // Per source of a convolution with an epilogue. Empty where its images have other than two dimensions, or where a
 // source of the epilogue does not go row by row with the result.
 std::vector<RowMap> ConvRowMaps(const OpCall& call, const ConvParams& params, const MicroLaunch& epilogue);
+// Per source of a program alone, likewise.
+std::vector<RowMap> ProgramRowMaps(const OpCall& call, const MicroLaunch& program);
 
 }  // namespace moka::cpu
 

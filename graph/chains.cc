@@ -13,7 +13,7 @@ constexpr int64_t kStripsPerWorker = 2;
 constexpr double kMostRepeated = 0.04;  // of the work, where each worker begins
 // Memory that a chain takes is wanted to be at most 2/5 of what its layers would; a byte above costs as much as this
 // many bytes of traffic.
-constexpr uint64_t kWeightOfMemory = 16;
+constexpr uint64_t kWeightOfMemory = 64;
 
 uint64_t RoundUp64(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -44,6 +44,7 @@ class ChainFinder {
   struct Layout {
     Chain chain;
     std::vector<uint64_t> ring_bytes;  // per step but the last
+    uint64_t cost = 0;
   };
 
   const PlanStep& step(int s) const { return plan_.steps[static_cast<size_t>(s)]; }
@@ -114,7 +115,7 @@ class ChainFinder {
       for (int last = s + 1; last < std::min(end, s + kMostSteps) && MayBeRing(last - 1); ++last) {
         Layout layout;
         if (!IsChain(s, last) || !LayOut(s, last, &layout)) continue;
-        const uint64_t all = CostOf(s, last, layout.chain.ring_bytes) + cost[static_cast<size_t>(last + 1 - first)];
+        const uint64_t all = layout.cost + cost[static_cast<size_t>(last + 1 - first)];
         if (all > cost[i]) continue;
         cost[i] = all;
         last_of[i] = last;
@@ -138,9 +139,23 @@ class ChainFinder {
   // The traffic of a chain or of a step alone, and what it makes the arena larger than wanted.
   uint64_t CostOf(int first, int last, uint64_t ring_bytes) const {
     const uint64_t traffic = LiveBytes(first, last);
-    const uint64_t live = traffic + ring_bytes * static_cast<uint64_t>(workers_now_);
+    uint64_t kernels = 0;
+    for (int s = first; s <= last; ++s) kernels = std::max(kernels, step(s).step.scratch_per_worker);
+    const uint64_t live = traffic - (first == last ? BytesInPlace(first) : 0) +
+                          (ring_bytes + kernels) * static_cast<uint64_t>(workers_now_);
     const uint64_t wanted = most_live_ / 5 * 2;
     return traffic + (live > wanted ? kWeightOfMemory * (live - wanted) : 0);
+  }
+
+  // Of the result of step `s`, where it can take the memory of a source that nobody reads after it.
+  uint64_t BytesInPlace(int s) const {
+    const PlanValue& result = value(step(s).writes[0]);
+    for (size_t k = 0; k < step(s).reads.size() && k < 32; ++k) {
+      const int v = step(s).reads[k];
+      const bool allowed = v >= 0 && (step(s).in_place >> k & 1) != 0 && last_reader_[static_cast<size_t>(v)] == s;
+      if (allowed && !shared_[static_cast<size_t>(v)] && value(v).bytes == result.bytes) return result.bytes;
+    }
+    return 0;
   }
 
   // What the steps [first, last] read and write in the arena, without what lies between them.
@@ -161,19 +176,24 @@ class ChainFinder {
     return bytes;
   }
 
-  // Strips and rings that stay in the cache beside the weights.
-  bool LayOut(int first, int last, Layout* layout) const {
+  // Strips and rings that stay in the cache beside the weights; of those that cost as much, the higher strips.
+  bool LayOut(int first, int last, Layout* best) const {
     const uint64_t weights = WeightBytes(first, last);
     if (weights > cache_ / 2) return false;
+    bool found = false;
     for (const int64_t rows : kStripRows) {
-      *layout = {};
-      DivideRows(first, last, rows, &layout->chain);
-      if (layout->chain.strips * layout->chain.images < kStripsPerWorker * workers_now_) continue;
-      if (RepeatedShare(first, layout->chain) > kMostRepeated) continue;
-      PlaceRings(first, last, layout);
-      if (layout->chain.ring_bytes + weights <= cache_ / 5 * 4) return true;
+      Layout layout;
+      DivideRows(first, last, rows, &layout.chain);
+      if (layout.chain.strips * layout.chain.images < kStripsPerWorker * workers_now_) continue;
+      if (RepeatedShare(first, layout.chain) > kMostRepeated) continue;
+      PlaceRings(first, last, &layout);
+      if (layout.chain.ring_bytes + weights > cache_ / 5 * 4) continue;
+      layout.cost = CostOf(first, last, layout.chain.ring_bytes);
+      if (found && layout.cost >= best->cost) continue;
+      *best = std::move(layout);
+      found = true;
     }
-    return false;
+    return found;
   }
 
   // The part of the work that is done twice because each worker begins with a strip made from nothing.

@@ -3,108 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "cpu/device.h"
-#include "graph/model_impl.h"
 #include "graph/passes/passes.h"
-#include "graph/prepared_plan.h"
-#include "tests/base/round_robin.h"
+#include "tests/cpu/chain_runner.h"
 #include "tests/graph/graph_builder.h"
 
 namespace moka {
 namespace {
-
-// The CPU with a cache as small as the test needs.
-class SmallCacheCpu final : public Device {
- public:
-  SmallCacheCpu(const std::string& target, uint64_t cache) : cpu_(cpu::OpenForTarget(target)), limits_(cpu_->limits()) {
-    limits_.chain_cache = cache;
-  }
-  const DeviceInfo& info() const override { return cpu_->info(); }
-  const Limits& limits() const override { return limits_; }
-  Offer Choose(const OpCall& call, const ChoosePolicy& policy) const override { return cpu_->Choose(call, policy); }
-  Status Pack(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) const override {
-    return cpu_->Pack(spec, src, dst);
-  }
-  Result<std::unique_ptr<Buffer>> Allocate(uint64_t bytes, MemoryKind kind) override {
-    return cpu_->Allocate(bytes, kind);
-  }
-  Result<std::unique_ptr<Buffer>> Import(const void* data, uint64_t bytes) override {
-    return cpu_->Import(data, bytes);
-  }
-  Status Write(Buffer& buffer, uint64_t offset, std::span<const std::byte> bytes) override {
-    return cpu_->Write(buffer, offset, bytes);
-  }
-  Result<std::unique_ptr<Queue>> MakeQueue(const QueueOptions& options) override { return cpu_->MakeQueue(options); }
-  Result<std::shared_ptr<const Program>> Link(const LinkRequest& request) override { return cpu_->Link(request); }
-
- private:
-  std::unique_ptr<Device> cpu_;
-  Limits limits_;
-};
-
-struct Ran {
-  std::vector<std::vector<float>> outputs;
-  std::vector<std::vector<std::string>> chains;  // the kernels of each
-};
-
-std::vector<std::vector<std::string>> ChainsOf(const Plan& plan) {
-  std::vector<std::vector<std::string>> chains;
-  for (size_t s = 0; s < plan.steps.size(); ++s) {
-    if (plan.steps[s].step.chain.steps == 0) continue;
-    std::vector<std::string>& kernels = chains.emplace_back();
-    for (int i = 0; i < plan.steps[s].step.chain.steps; ++i) {
-      kernels.emplace_back(plan.steps[s + static_cast<size_t>(i)].step.kernel);
-    }
-  }
-  return chains;
-}
-
-// Optimises, plans, verifies and runs a graph of one input.
-void RunGraph(const Graph& graph, const std::vector<float>& input, const std::string& target, uint64_t cache,
-              int workers, Ran* ran) {
-  auto specialization = std::make_shared<Specialization>();
-  specialization->graph = graph;
-  ASSERT_TRUE(Optimize(specialization->graph).ok());
-  SmallCacheCpu device(target, cache);
-  PlanRequest request;
-  request.specialization = specialization;
-  Shape shape;
-  for (const Dim& dim : graph.value(graph.inputs[0]).declared_dims) shape.push_back(dim.constant());
-  request.inputs = {shape};
-  request.devices = {&device};
-  request.workers = {workers};
-  WeightStore weights;
-  const auto prepared = PreparePlan(request, weights);
-  ASSERT_TRUE(prepared.ok()) << prepared.status().message();
-  const Plan& plan = (*prepared)->plan;
-  ran->chains = ChainsOf(plan);
-  test::RoundRobin executor(workers);
-  QueueOptions options;
-  options.executor = &executor;
-  const std::unique_ptr<Queue> queue = std::move(device.MakeQueue(options)).value();
-  const std::unique_ptr<Replay> replay = std::move((*prepared)->programs[0]->Instantiate(*queue)).value();
-  std::vector<std::unique_ptr<Buffer>> arenas;
-  ran->outputs.clear();
-  for (const TensorDesc& output : plan.outputs) ran->outputs.emplace_back(static_cast<size_t>(output.NumElements()));
-  for (uint32_t s = 0; s < plan.slots.size(); ++s) {
-    const PlanSlot& slot = plan.slots[s];
-    if (slot.kind == PlanSlot::kWeight) {
-      ASSERT_TRUE(replay->Bind(s, (*prepared)->weights[s]->buffer.get(), 0).ok());
-    } else if (slot.kind == PlanSlot::kArena) {
-      arenas.push_back(std::move(device.Allocate(slot.bytes + 64, MemoryKind::kArena)).value());
-      std::memset(arenas.back()->host(), 0xff, slot.bytes + 64);
-      ASSERT_TRUE(replay->Bind(s, arenas.back().get(), 0).ok());
-    } else if (slot.kind == PlanSlot::kInput) {
-      replay->BindHost(s, const_cast<float*>(input.data()));
-    } else {
-      replay->BindHost(s, ran->outputs[static_cast<size_t>(slot.index)].data());
-    }
-  }
-  const Status status = replay->Run(*queue, {}, {});
-  ASSERT_TRUE(status.ok()) << status.message();
-}
 
 std::vector<float> RandomInput(const Graph& graph) {
   int64_t count = 1;
@@ -120,25 +25,28 @@ std::vector<float> RandomInput(const Graph& graph) {
 // after the other.
 void ExpectSameBits(const Graph& graph, uint64_t cache, const std::vector<std::string>& families) {
   const std::vector<float> input = RandomInput(graph);
+  auto specialization = std::make_shared<Specialization>();
+  specialization->graph = graph;
+  ASSERT_TRUE(Optimize(specialization->graph).ok());
   for (const std::string& target : cpu::SimdTargets()) {
-    Ran whole, strips;
-    RunGraph(graph, input, target, 0, 1, &whole);
-    ASSERT_TRUE(whole.chains.empty());
+    const auto whole = test::RunChains(specialization, input, {target, 0, 1});
+    ASSERT_TRUE(whole.ok()) << whole.status().message();
+    ASSERT_TRUE(whole->chains.empty());
     for (const int workers : {1, 2, 3, 7}) {
-      RunGraph(graph, input, target, cache, workers, &strips);
+      const auto strips = test::RunChains(specialization, input, {target, cache, workers});
+      ASSERT_TRUE(strips.ok()) << strips.status().message();
       if (workers == 1) {
         const auto of_family = [](const std::string& kernel, const std::string& family) {
           return kernel.find(family) != std::string::npos;
         };
-        EXPECT_TRUE(std::any_of(strips.chains.begin(), strips.chains.end(), [&](const auto& kernels) {
+        EXPECT_TRUE(std::any_of(strips->chains.begin(), strips->chains.end(), [&](const auto& kernels) {
           return std::search(kernels.begin(), kernels.end(), families.begin(), families.end(), of_family) !=
                  kernels.end();
         })) << target;
       }
-      ASSERT_EQ(whole.outputs.size(), strips.outputs.size());
-      for (size_t i = 0; i < whole.outputs.size(); ++i) {
-        const std::vector<float>&want = whole.outputs[i], &got = strips.outputs[i];
-        EXPECT_EQ(std::memcmp(want.data(), got.data(), want.size() * sizeof(float)), 0)
+      ASSERT_EQ(whole->outputs.size(), strips->outputs.size());
+      for (size_t i = 0; i < whole->outputs.size(); ++i) {
+        EXPECT_TRUE(test::SameBits(whole->outputs[i], strips->outputs[i]))
             << target << ", " << workers << " workers, output " << i;
       }
     }
@@ -186,6 +94,32 @@ TEST(Chain, AcrossBlocksWithGroupsDilationAndNoPadding) {
   const ValueId valid = b.Node("Conv", {dilated, b.Weights({9, 24, 2, 1})});
   ExpectSameBits(b.Finish({b.Node("Sigmoid", {valid})}), 200 << 10,
                  {"conv_igemm", "conv_igemm", "depthwise", "conv_igemm"});
+}
+
+// The copy to channels-last, the scale of squeeze-and-excite, and the copy back to the caller's order.
+TEST(Chain, CopiesAndProgramsOfTheirOwn) {
+  for (const int64_t images : {1, 2}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {images, 3, 41, 31});
+    const ValueId stem = b.Node("Relu", {b.Conv(x, 3, 16, 3, 1, 1, true)});
+    const ValueId filtered = b.Node("HardSwish", {b.Conv(stem, 16, 16, 5, 1, 16, true)});
+    const ValueId gate = b.Node("Sigmoid", {b.Conv(b.Node("GlobalAveragePool", {filtered}), 16, 16, 1)});
+    const ValueId narrow = b.Conv(b.Node("Mul", {filtered, gate}), 16, 8, 1, 1, 1, true);
+    const Graph graph = b.Finish({b.Node("Tanh", {narrow})});
+    ExpectSameBits(graph, 24 << 10, {"copy", "conv_igemm"});
+    ExpectSameBits(graph, 64 << 10, {"micro", "conv_igemm"});
+    ExpectSameBits(graph, 64 << 10, {"conv_igemm", "copy"});
+  }
+}
+
+TEST(Chain, NarrowGroups) {
+  for (const int64_t stride : {1, 2}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {2, 8, 37, 30});
+    const ValueId wide = b.Node("Relu", {b.Conv(x, 8, 72, 1, 1, 1, true)});
+    const ValueId grouped = b.Node("Relu", {b.Conv(wide, 72, 72, 3, stride, 18, true)});
+    ExpectSameBits(b.Finish({b.Conv(grouped, 72, 24, 1)}), 128 << 10, {"conv_igemm", "conv_grouped"});
+  }
 }
 
 }  // namespace
