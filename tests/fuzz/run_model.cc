@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/hash.h"
 #include "moka/moka.h"
 
 namespace moka::fuzz {
@@ -48,6 +49,14 @@ Result<Datum> MakeInput(const ValueInfo& info, size_t seed) {
   return Datum(std::move(*tensor));
 }
 
+// The same for the same bytes, so that a find can be run again.
+void ChooseOptions(std::string_view bytes, SessionOptions* options) {
+  const uint64_t choice = HashBytes(bytes.data(), bytes.size()).low;
+  options->precision = choice % 3 == 0 ? Precision::kBF16 : Precision::kF32;
+  options->threads = choice / 3 % 4 == 0 ? 2 : 1;
+  options->depth_first = choice / 12 % 4 != 0;
+}
+
 }  // namespace
 
 Status RunModel(std::string_view bytes, const std::vector<Datum>* given) {
@@ -58,7 +67,7 @@ Status RunModel(std::string_view bytes, const std::vector<Datum>* given) {
   const Result<Model> model = Model::FromMemory(bytes, model_options);
   if (!model.ok()) return model.status();
   SessionOptions options;
-  options.threads = 1;
+  ChooseOptions(bytes, &options);
   options.memory_limit = 16 << 20;
   options.max_loop_trips = 16;
   options.max_tensor_bytes = 1 << 16;

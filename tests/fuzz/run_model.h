@@ -1,4 +1,5 @@
-// What both fuzzers do with the bytes of a model: read, plan, run once on small inputs, all within small limits.
+// What two fuzzers do with the bytes of a model: read, plan, run once on small inputs, all within small limits, with
+// options that the bytes choose.
 #ifndef MOKA_TESTS_FUZZ_RUN_MODEL_H_
 #define MOKA_TESTS_FUZZ_RUN_MODEL_H_
 
