@@ -137,15 +137,33 @@ class CpuReplay final : public Replay {
   std::span<const double> step_us() const override { return step_us_; }
 
  private:
-  struct Pieces {
-    const KernelArgs* args;
-    KernelFn run;
-    int64_t units, pieces;
+  // Workers first take a large piece each, 3/4 of all units together, and then what balances them.
+  class Pieces {
+   public:
+    Pieces(const KernelArgs& args, const Pass& pass, int64_t workers)
+        : args_(args),
+          run_(pass.run),
+          units_(pass.units),
+          large_units_(pass.units * 3 / 4 / workers),
+          large_(large_units_ > 0 ? workers : 0),
+          small_(std::min(units_ - large_ * large_units_, workers * kPiecesPerWorker)) {}
 
+    int64_t count() const { return large_ + small_; }
     static void Task(void* context, int64_t i, int worker) {
       const auto& p = *static_cast<const Pieces*>(context);
-      p.run(*p.args, i * p.units / p.pieces, (i + 1) * p.units / p.pieces, worker);
+      p.run_(p.args_, p.Begin(i), p.Begin(i + 1), worker);
     }
+
+   private:
+    int64_t Begin(int64_t i) const {
+      if (i <= large_) return i * large_units_;
+      const int64_t first = large_ * large_units_;
+      return first + (i - large_) * (units_ - first) / small_;
+    }
+
+    const KernelArgs& args_;
+    KernelFn run_;
+    int64_t units_, large_units_, large_, small_;
   };
 
   void SetBase(uint32_t slot, std::byte* base) {
@@ -181,12 +199,12 @@ class CpuReplay final : public Replay {
     }
     for (const Pass& pass : step.passes) {
       args.launch = pass.launch;
-      if (!step.spread || pass.units == 1) {
+      if (!step.spread || pass.units == 1 || executor.workers() == 1) {
         pass.run(args, 0, pass.units, 0);
         continue;
       }
-      Pieces pieces = {&args, pass.run, pass.units, std::min(pass.units, executor.workers() * kPiecesPerWorker)};
-      executor.Run(pieces.pieces, &Pieces::Task, &pieces);
+      Pieces pieces(args, pass, executor.workers());
+      executor.Run(pieces.count(), &Pieces::Task, &pieces);
     }
     return error_.ok() ? Status() : error_.Take().WithContext(step.name);
   }
