@@ -9,6 +9,7 @@
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
 #include "cpu/row_maps.h"
+#include "cpu/strassen.h"
 #include "ops/conv.h"
 
 namespace moka::cpu {
@@ -167,7 +168,8 @@ std::span<const PackFormat> PackFormats() {
       {"cpu/panels.2", &PackPanels},          {kTransposedPanels, &PackTransposedPanels},
       {kWinogradPanels, &PackWinograd},       {kFormat, &PackDepthwise},
       {"cpu/byte_panels.2", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise},
-      {kGroupedWeights, &PackGrouped},        {kBf16Panels, &PackBf16Panels}};
+      {kGroupedWeights, &PackGrouped},        {kBf16Panels, &PackBf16Panels},
+      {kPairedPanels, &PackPairedPanels}};
   return kFormats;
 }
 

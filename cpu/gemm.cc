@@ -9,6 +9,7 @@
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
+#include "cpu/strassen.h"
 #include "cpu/tail.h"
 #include "ops/matmul.h"
 
@@ -35,11 +36,14 @@ struct GemmLaunch {
   int64_t batch[kMaxRank], a_batch[kMaxRank], b_batch[kMaxRank];
   PanelSource b;
   int32_t packed;        // B comes from the pack; else each unit packs the panels it needs
+  int32_t paired;        // the pack is one of pairs of panels
   int32_t bias;          // source, or -1
   int64_t bf16;          // bytes of an element of A once it is rounded; 0: products of f32
   int64_t column_bytes;  // of packed weights
   int64_t block_rows, row_blocks, panels, panels_per_unit, panel_blocks;
-  int64_t chunk;  // of K
+  int64_t single;    // panels at the end that are units of their own
+  int64_t strassen;  // panels that are multiplied in pairs by Strassen's algorithm
+  int64_t chunk;     // of K
 };
 
 int64_t BatchOffset(const GemmLaunch& launch, const int64_t* strides, int64_t index) {
@@ -61,19 +65,30 @@ int64_t RoundedStep(const GemmLaunch& launch) { return RoundUp(launch.k * launch
 // Scratch of a worker: pointers (a, dst, residual), A where it must be transposed, A rounded to bf16, one panel, the
 // program's tiles.
 struct Scratch {
-  int64_t a, rounded, panel, micro, floats;
+  int64_t a, rounded, panel, strassen, micro, floats;
 
   explicit Scratch(const GemmLaunch& launch, const TileTable& table) {
     const int64_t pointers = 3 * launch.block_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float));
     a = RoundUp(pointers, 16);
     rounded = a + (launch.a_col == 1 ? 0 : RoundUp(launch.block_rows * launch.k, 16));
     panel = rounded + (launch.bf16 == 0 ? 0 : launch.block_rows * RoundedStep(launch));
-    micro = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.k);
+    strassen = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.k);
+    micro = strassen +
+            (launch.strassen == 0 ? 0 : RoundUp(Strassen::ScratchFloats(table, launch.block_rows, launch.k), 16));
     floats =
         micro +
         (launch.epilogue.kind == Epilogue::kProgram ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
   }
 };
+
+// Units become pairs of panels. Of an odd number of pairs the last one is multiplied plainly, panel by panel: two
+// workers are balanced then.
+void UsePairs(GemmLaunch* launch) {
+  launch->panels_per_unit = RoundUp(launch->panels_per_unit, 2);
+  const bool odd = launch->panels / 2 * launch->row_blocks % 2 != 0 && launch->panels_per_unit == 2;
+  launch->strassen = launch->panels / 2 * 2 - (odd ? 2 : 0);
+  launch->single = launch->panels - launch->strassen;
+}
 
 void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   launch->panels = NumPanels(table.widths, launch->n);
@@ -84,13 +99,14 @@ void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   const int64_t block_bytes = f32 ? std::max(kBlockBytes, kBlockBytesPerColumn * table.widths.widest) : kBlockBytes;
   launch->block_rows = std::clamp<int64_t>(block_bytes / row_bytes, kMaxTileRows, kMaxBlockRows);
   if (launch->packed == 0) launch->block_rows = std::max(launch->block_rows, kMaxBlockRows);
+  if (launch->strassen != 0) launch->block_rows = std::max(launch->block_rows, kStrassenRows);
   const double row_flops = 2.0 * static_cast<double>(launch->n * launch->k);
   const double total = row_flops * static_cast<double>(launch->rows * launch->groups);
   // Where there are more columns than rows, units share rows rather than columns: B is read once.
   if (launch->packed != 0 && total > kUnits * kUnitFlops && (launch->rows > launch->n || !f32)) {
+    const int64_t least = launch->strassen != 0 ? kStrassenRows : 2 * kMaxTileRows;
     const auto wanted = static_cast<int64_t>(total / kUnits / row_flops);
-    launch->block_rows =
-        std::min(launch->block_rows, std::max<int64_t>(RoundUp(wanted, kMaxTileRows), 2 * kMaxTileRows));
+    launch->block_rows = std::min(launch->block_rows, std::max<int64_t>(RoundUp(wanted, kMaxTileRows), least));
   }
   launch->block_rows = std::min(launch->block_rows, launch->rows);
   launch->row_blocks = CeilDiv(launch->rows, launch->block_rows);
@@ -102,21 +118,36 @@ void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   const auto by_work = static_cast<int64_t>(panel_work * static_cast<double>(launch->panels) / (kUnitFlops / 2));
   launch->panel_blocks = std::clamp<int64_t>(std::min(by_count, by_work), 1, launch->panels);
   launch->panels_per_unit = CeilDiv(launch->panels, launch->panel_blocks);
-  launch->panel_blocks = CeilDiv(launch->panels, launch->panels_per_unit);
+  if (launch->strassen != 0) UsePairs(launch);
+  launch->panel_blocks = CeilDiv(launch->panels - launch->single, launch->panels_per_unit) + launch->single;
 }
 
-Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, GemmLaunch* launch, Choice* choice) {
+PackSpec PackOf(const Kernel& kernel, const GemmLaunch& launch) {
+  const PanelWidths& widths = TilesOf(*kernel.simd, launch).widths;
+  if (launch.bf16 != 0) return Bf16PanelPackSpec(1, widths, launch.b, launch.k, launch.n, 1, 0);
+  if (launch.paired != 0) return PairedPanelPackSpec(1, widths, launch.b, launch.n);
+  return PanelPackSpec(1, widths, launch.b, launch.n, 1, 0);
+}
+
+enum class Algorithm { kPlain, kStrassen };
+
+Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, Algorithm algorithm, GemmLaunch* launch,
+              Choice* choice) {
   UseTail(launch->bias < 0, &launch->epilogue);
   launch->packed = shared_b && call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
   if (kernel.bf16 && launch->packed == 0) return Unsupported("src 1: not one constant matrix");
   launch->bf16 = kernel.bf16 ? kernel.simd->bf16->element : 0;
   launch->column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch->k, launch->k) : launch->k * int64_t{sizeof(float)};
   const TileTable& table = TilesOf(*kernel.simd, *launch);
-  ChooseBlocks(table, launch);
-  if (launch->packed != 0) {
-    choice->packs.push_back(kernel.bf16 ? Bf16PanelPackSpec(1, table.widths, launch->b, launch->k, launch->n, 1, 0)
-                                        : PanelPackSpec(1, table.widths, launch->b, launch->n, 1, 0));
+  // Whatever the algorithm, so that both share a pack.
+  launch->paired = launch->packed != 0 && launch->bf16 == 0 && HasPairs(table.widths, launch->k, launch->n) ? 1 : 0;
+  if (algorithm == Algorithm::kStrassen) {
+    if (launch->paired == 0) return Unsupported("src 1: no constant pairs of panels");
+    launch->strassen = launch->n;  // ChooseBlocks says which part
   }
+  ChooseBlocks(table, launch);
+  if (launch->strassen != 0 && launch->block_rows < kLeastStrassenRows) return Unsupported("rows: too few");
+  if (launch->packed != 0) choice->packs.push_back(PackOf(kernel, *launch));
   choice->units = launch->groups * launch->row_blocks * launch->panel_blocks;
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(*launch, table).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch->epilogue);
@@ -136,6 +167,7 @@ bool IsBias(const TensorDesc& c, const GemmParams& params) {
   return c.dims[last] == params.n && (params.n == 1 || c.strides[last] == 1);
 }
 
+template <Algorithm kAlgorithm>
 Status ChooseGemm(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const GemmParams params, GemmParams::From(call));
@@ -162,9 +194,10 @@ Status ChooseGemm(const Kernel& kernel, const OpCall& call, Choice* choice) {
     launch.b.k_strides[3] = params.trans_b ? 1 : params.n;
     launch.b.n_stride = params.trans_b ? params.k : 1;
   }
-  return Finish(kernel, call, true, &launch, choice);
+  return Finish(kernel, call, true, kAlgorithm, &launch, choice);
 }
 
+template <Algorithm kAlgorithm>
 Status ChooseMatMul(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const MatMulParams params, MatMulParams::From(call));
@@ -208,7 +241,7 @@ Status ChooseMatMul(const Kernel& kernel, const OpCall& call, Choice* choice) {
     launch.b.k_strides[3] = params.n;
     launch.b.n_stride = 1;
   }
-  return Finish(kernel, call, shared_b, &launch, choice);
+  return Finish(kernel, call, shared_b, kAlgorithm, &launch, choice);
 }
 
 // Fills the pointers of a block's rows. Where a row of A is not contiguous, it is copied to `copy`; where products are
@@ -238,27 +271,18 @@ void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first
   }
 }
 
-// All rows of a block times one panel, a chunk of K after the other: the sums so far are in dst. `more`: another panel
-// follows in memory.
-void RunChunks(const Block& whole, const GemmLaunch& launch, const Panel& panel, int64_t width, const float* b,
-               bool more) {
-  const int64_t k = launch.k, chunk = launch.bf16 != 0 ? std::max<int64_t>(k, 1) : launch.chunk;
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  Block block = whole;
-  for (int64_t first = 0; first == 0 || first < k; first += chunk) {
-    block.segments = &first;
-    block.k_len = std::min(chunk, k - first);
-    const bool last = first + chunk >= k;
-    if (first > 0) {
-      block.residual = whole.dst;
-      block.bias = nullptr;
-    }
-    block.lo = last ? whole.lo : -kInfinity;
-    block.hi = last ? whole.hi : kInfinity;
-    block.tail = last ? whole.tail : nullptr;
-    if (launch.bf16 == 0) block.next = last && !more ? b : b + (first + block.k_len) * width;
-    RunPanel(block, panel, b + first * width, 0);
-  }
+struct PanelRange {
+  int64_t begin, end;
+};
+PanelRange PanelsOf(const GemmLaunch& launch, int64_t panel_block) {
+  const int64_t joined = launch.panel_blocks - launch.single, rest = launch.panels - launch.single;
+  if (panel_block >= joined) return {rest + panel_block - joined, rest + panel_block - joined + 1};
+  const int64_t begin = panel_block * launch.panels_per_unit;
+  return {begin, std::min(begin + launch.panels_per_unit, rest)};
+}
+
+bool MayPair(const GemmLaunch& launch, const PanelWidths& widths, const float* packed, int64_t panel) {
+  return panel < launch.strassen && packed[PackedFloats(widths, launch.k, launch.n) + panel / 2] != 0;
 }
 
 void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
@@ -276,6 +300,8 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
                  dst,         residual,    nullptr,
                  1,           0,           bias >= 0 ? args.Src(bias) : nullptr,
                  epilogue.lo, epilogue.hi, epilogue.kind == Epilogue::kTail ? &tail : nullptr};
+  Strassen strassen(*args.simd, launch.strassen != 0 ? launch.block_rows : 0, launch.k, scratch + layout.strassen);
+  bool by_strassen = false;
   int64_t prepared = -1;
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t row_block = unit / launch.panel_blocks;  // of all groups
@@ -284,26 +310,32 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
     block.rows = std::min(launch.block_rows, (group + 1) * launch.rows - first);
     if (prepared != row_block) {
       PrepareRows(args, launch, first, block.rows, a, dst, residual, scratch + layout.a, scratch + layout.rounded);
+      by_strassen = launch.strassen != 0 && strassen.Prepare(a, block.rows);
       prepared = row_block;
     }
-    const int64_t panel_begin = unit % launch.panel_blocks * launch.panels_per_unit;
-    const int64_t panel_end = std::min(panel_begin + launch.panels_per_unit, launch.panels);
+    const PanelRange range = PanelsOf(launch, unit % launch.panel_blocks);
     const float* weight = launch.packed != 0
                               ? static_cast<const float*>(args.packs[0])
                               : args.Src(1) + BatchOffset(launch, launch.b_batch, launch.groups > 1 ? group : 0);
-    for (int64_t p = panel_begin; p < panel_end; ++p) {
+    for (int64_t p = range.begin; p < range.end; ++p) {
       const Panel panel = PanelAt(table.widths, launch.n, p);
-      if (launch.packed == 0) PackPanel(weight, launch.b, panel, scratch + layout.panel);
       const int64_t at = panel.col * launch.column_bytes / int64_t{sizeof(float)};
-      RunChunks(block, launch, panel, panel.width, launch.packed != 0 ? weight + at : scratch + layout.panel,
-                launch.packed != 0 && p + 1 < launch.panels);
+      if (by_strassen && MayPair(launch, table.widths, weight, p)) {
+        strassen.Run(block, panel, PanelAt(table.widths, launch.n, p + 1), weight + at, p + 3 < launch.panels);
+        ++p;
+        continue;
+      }
+      if (launch.packed == 0) PackPanel(weight, launch.b, panel, scratch + layout.panel);
+      const float* b = launch.packed != 0 ? weight + at : scratch + layout.panel;
+      const float* ahead = launch.bf16 == 0 ? b + launch.chunk * panel.width : nullptr;
+      RunChunks(block, panel, b, {0, launch.k, launch.chunk, ahead, launch.packed != 0 && p + 1 < launch.panels});
     }
     if (epilogue.kind != Epilogue::kProgram) continue;
     const float* src[kCodeMaxSources];
     for (int k = 0; k < epilogue.micro.num_sources; ++k) src[k] = args.Src(epilogue.micro.src_index[k]);
-    const Panel last = PanelAt(table.widths, launch.n, panel_end - 1);
+    const Panel last = PanelAt(table.widths, launch.n, range.end - 1);
     args.simd->run_micro(epilogue.micro, args.Dst(), src, first, first + block.rows,
-                         PanelAt(table.widths, launch.n, panel_begin).col, last.col + last.cols,
+                         PanelAt(table.widths, launch.n, range.begin).col, last.col + last.cols,
                          scratch + layout.micro);
   }
 }
@@ -311,10 +343,13 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
 }  // namespace
 
 std::span<const KernelRow> GemmRows() {
-  static constexpr KernelRow kRows[] = {{"Gemm", "gemm_bf16", &ChooseGemm, &RunGemm, true, true},
-                                        {"Gemm", "gemm", &ChooseGemm, &RunGemm, true},
-                                        {"MatMul", "matmul_bf16", &ChooseMatMul, &RunGemm, true, true},
-                                        {"MatMul", "matmul", &ChooseMatMul, &RunGemm, true}};
+  constexpr Algorithm kPlain = Algorithm::kPlain, kStrassen = Algorithm::kStrassen;
+  static constexpr KernelRow kRows[] = {{"Gemm", "gemm_bf16", &ChooseGemm<kPlain>, &RunGemm, true, true},
+                                        {"Gemm", "gemm_strassen", &ChooseGemm<kStrassen>, &RunGemm, true},
+                                        {"Gemm", "gemm", &ChooseGemm<kPlain>, &RunGemm, true},
+                                        {"MatMul", "matmul_bf16", &ChooseMatMul<kPlain>, &RunGemm, true, true},
+                                        {"MatMul", "matmul_strassen", &ChooseMatMul<kStrassen>, &RunGemm, true},
+                                        {"MatMul", "matmul", &ChooseMatMul<kPlain>, &RunGemm, true}};
   return kRows;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <limits>
 
 #include "cpu/bf16_tile.h"
 #include "cpu/kernel.h"
@@ -185,6 +186,33 @@ Status PackBf16Panels(const PackSpec& spec, const HostTensor& src, std::span<std
   return {};
 }
 
+void PendingSums::Make(const Pending& pending) const {
+  const VectorSum& sum = pending.sum;
+  table_.loop(sum.negative ? MicroOp::kSub : MicroOp::kAdd, 0)(sum.dst, sum.a, sum.b, sum.a, pending.floats);
+}
+
+void PendingSums::Add(const VectorSum& sum, int64_t floats) {
+  if (count_ == kMost) return Make({sum, floats});
+  pending_[count_++] = {sum, floats};
+}
+
+bool PendingSums::Take(int64_t vectors, VectorSum* sum) {
+  const int64_t floats = vectors * table_.lanes;
+  while (count_ > 0 && pending_[count_ - 1].floats < floats) Make(pending_[--count_]);
+  if (count_ == 0 || vectors == 0) return false;
+  Pending& last = pending_[count_ - 1];
+  *sum = last.sum;
+  last.sum.a += floats;
+  last.sum.b += floats;
+  last.sum.dst += floats;
+  last.floats -= floats;
+  return true;
+}
+
+void PendingSums::Flush() {
+  while (count_ > 0) Make(pending_[--count_]);
+}
+
 void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col) {
   const int64_t granules = panel.width / block.table->widths.granule;
   TileFn const* fns = block.table->fn[granules];
@@ -209,12 +237,35 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
     args.rows = block.a + row;
     args.dst = block.dst + row;
     args.residual = block.residual != nullptr ? block.residual + row : nullptr;
+    const bool summing = block.sums != nullptr && block.sums->Take(steps, &args.sum);
     args.next = left > 0 ? block.next + (lines - left) * kPrefetchStep : block.next != nullptr ? b : nullptr;
-    left -= steps;
+    if (!summing) left -= steps;
     if (block.tail != nullptr) block.tail->Prefetch(args.dst, rows, args.col, args.cols);
-    (rows == 1 ? single : fns[rows])(args);
+    (summing ? block.table->summing[rows] : rows == 1 ? single : fns[rows])(args);
     if (block.tail != nullptr) block.tail->Run(args.dst, rows, args.col, args.cols);
     row += rows;
+  }
+}
+
+void RunChunks(const Block& whole, const Panel& panel, const float* b, const Chunks& chunks) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const int64_t k = chunks.k;
+  Block block = whole;
+  block.num_segments = 1;
+  for (int64_t at = 0; at == 0 || at < k; at += chunks.chunk) {
+    const int64_t segment = chunks.first + at;
+    block.segments = &segment;
+    block.k_len = std::min(chunks.chunk, k - at);
+    const bool last = at + chunks.chunk >= k;
+    if (at > 0) {
+      block.residual = whole.dst;
+      block.bias = nullptr;
+    }
+    block.lo = last ? whole.lo : -kInfinity;
+    block.hi = last ? whole.hi : kInfinity;
+    block.tail = last ? whole.tail : nullptr;
+    if (chunks.ahead != nullptr) block.next = last && !chunks.more ? b : chunks.ahead + at * panel.width;
+    RunPanel(block, panel, b + at * panel.width, 0);
   }
 }
 

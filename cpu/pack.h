@@ -51,6 +51,28 @@ Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::
 
 class Tail;  // cpu/tail.h
 
+// Sums of vectors that wait for tiles of the widest panels, to be made besides their products.
+class PendingSums {
+ public:
+  explicit PendingSums(const TileTable& table) : table_(table) {}
+  void Add(const VectorSum& sum, int64_t floats);
+  // A part of `vectors` vectors, if there is one.
+  bool Take(int64_t vectors, VectorSum* sum);
+  void Flush();  // makes what is left
+
+ private:
+  static constexpr int kMost = 4;
+  struct Pending {
+    VectorSum sum;
+    int64_t floats;
+  };
+  void Make(const Pending& pending) const;
+
+  const TileTable& table_;
+  int count_ = 0;
+  Pending pending_[kMost];  // the next one last
+};
+
 struct Block {
   const TileTable* table;
   int64_t rows;
@@ -62,10 +84,21 @@ struct Block {
   const float* bias;  // of the first column, or null
   float lo, hi;
   const Tail* tail = nullptr;   // runs over each tile
+  PendingSums* sums = nullptr;  // made by tiles of the widest panels
   const float* next = nullptr;  // what follows b, as long as b: fetched while this panel is multiplied
 };
 // All rows times one panel, which is packed at `b`; the panel's columns start at first_col + panel.col.
 void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col);
+
+// Elements [first, first + k) of the rows of A, `chunk` of them at a time.
+struct Chunks {
+  int64_t first, k, chunk;
+  // Fetched meanwhile, as long as the panel. null: nothing; `more` false: nothing while the last chunk runs.
+  const float* ahead;
+  bool more;
+};
+// RunPanel chunk by chunk: the sums so far are in dst. Segments, k_len and next of the block are not read.
+void RunChunks(const Block& whole, const Panel& panel, const float* b, const Chunks& chunks);
 
 }  // namespace moka::cpu
 

@@ -22,8 +22,11 @@ inline constexpr int64_t kWidth = kVectors* kLanes + (kHalf ? kLanes / 2 : 0);
 template <int kVectors, bool kHalf>
 inline constexpr int kParts = kVectors + (kHalf ? 1 : 0);
 
-// Adds the products to the sums. `kFetch`: a cache line of args.next each step.
-template <int kRows, int kVectors, bool kHalf, bool kFetch>
+// What each step of a product does besides: nothing, fetch a cache line of args.next, make a vector of args.sum.
+enum class Besides { kNothing, kFetch, kSum };
+
+// Adds the products to the sums.
+template <int kRows, int kVectors, bool kHalf, Besides kBesides>
 HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kParts<kVectors, kHalf>]) {
   const D d;
   constexpr int64_t N = kLanes;
@@ -33,6 +36,8 @@ HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kParts<kVecto
   }
   const float* b = args.b;
   const float* next = args.next;
+  VectorSum sum = args.sum;
+  const V sign = hn::Set(d, kBesides == Besides::kSum && sum.negative ? -0.0f : 0.0f);
   for (int64_t s = 0; s < args.num_segments; ++s) {
     const float* a[kRows];
     MOKA_UNROLL for (int i = 0; i < kRows; ++i) a[i] = args.rows[i] + args.segments[s];
@@ -47,9 +52,15 @@ HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kParts<kVecto
         if constexpr (kHalf) halves[i] = hn::MulAdd(hn::LowerHalf(DHalf(), x), last, halves[i]);
       }
       b += kWidth<kVectors, kHalf>;
-      if constexpr (kFetch) {
+      if constexpr (kBesides == Besides::kFetch) {
         __builtin_prefetch(next, 0, 2);
         next += kPrefetchStep;
+      }
+      if constexpr (kBesides == Besides::kSum) {
+        hn::StoreU(hn::Add(hn::LoadU(d, sum.a), hn::Xor(hn::LoadU(d, sum.b), sign)), d, sum.dst);
+        sum.a += N;
+        sum.b += N;
+        sum.dst += N;
       }
     }
   }
@@ -77,10 +88,21 @@ void Tile(const TileArgs& args) {
   MOKA_UNROLL for (int i = 0; i < kRows; ++i) { MOKA_UNROLL for (int j = 0; j < kAll; ++j) acc[i][j] = hn::Zero(D()); }
   if (args.next != nullptr) {
     FetchResult<kRows, kAll>(args);
-    MultiplyRows<kRows, kVectors, kHalf, true>(args, acc);
+    MultiplyRows<kRows, kVectors, kHalf, Besides::kFetch>(args, acc);
   } else {
-    MultiplyRows<kRows, kVectors, kHalf, false>(args, acc);
+    MultiplyRows<kRows, kVectors, kHalf, Besides::kNothing>(args, acc);
   }
+  StoreTile(args, acc);
+}
+
+template <int kRows, int kVectors>
+void SummingTile(const TileArgs& args) {
+  V acc[kRows][kVectors];
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    MOKA_UNROLL for (int j = 0; j < kVectors; ++j) acc[i][j] = hn::Zero(D());
+  }
+  FetchResult<kRows, kVectors>(args);
+  MultiplyRows<kRows, kVectors, false, Besides::kSum>(args, acc);
   StoreTile(args, acc);
 }
 
@@ -141,7 +163,10 @@ const TileTable* GetTileTable() {
       {nullptr, &Tile<1, 0, true>, &Tile<1, 1>, &Tile<1, 1, true>, &Tile<1, 2>, &Tile<1, 2, true>, &Tile<1, 3>,
        &Tile<1, 3, true>, &Tile<1, 4>},
       &PickMicroLoop,
-      4};
+      4,
+      kLanes,
+      {nullptr, &SummingTile<1, 4>, &SummingTile<2, 4>, &SummingTile<3, 4>, &SummingTile<4, 4>, &SummingTile<5, 4>,
+       &SummingTile<6, 4>}};
 #elif HWY_TARGET == HWY_AVX2
   static constexpr TileTable kTable = {
       {kLanes, 2 * kLanes},
@@ -150,7 +175,11 @@ const TileTable* GetTileTable() {
         nullptr, &Tile<12, 1>},
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>}},
       {nullptr, &Tile<1, 1>, &Tile<1, 2>},
-      &PickMicroLoop};
+      &PickMicroLoop,
+      kMaxTileRows,
+      kLanes,
+      {nullptr, &SummingTile<1, 2>, &SummingTile<2, 2>, &SummingTile<3, 2>, &SummingTile<4, 2>, &SummingTile<5, 2>,
+       &SummingTile<6, 2>}};
 #elif HWY_ARCH_ARM_A64
   static constexpr TileTable kTable = {
       {kLanes, 2 * kLanes},
@@ -159,7 +188,11 @@ const TileTable* GetTileTable() {
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>, &Tile<7, 2>,
         &Tile<8, 2>}},
       {nullptr, &Tile<1, 1>, &Tile<1, 2>},
-      &PickMicroLoop};
+      &PickMicroLoop,
+      kMaxTileRows,
+      kLanes,
+      {nullptr, &SummingTile<1, 2>, &SummingTile<2, 2>, &SummingTile<3, 2>, &SummingTile<4, 2>, &SummingTile<5, 2>,
+       &SummingTile<6, 2>, &SummingTile<7, 2>, &SummingTile<8, 2>}};
 #else
   static constexpr TileTable kTable = {
       {kLanes, 2 * kLanes},
@@ -167,7 +200,10 @@ const TileTable* GetTileTable() {
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>},
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>}},
       {nullptr, &Tile<1, 1>, &Tile<1, 2>},
-      &PickMicroLoop};
+      &PickMicroLoop,
+      kMaxTileRows,
+      kLanes,
+      {nullptr, &SummingTile<1, 2>, &SummingTile<2, 2>, &SummingTile<3, 2>, &SummingTile<4, 2>}};
 #endif
   return &kTable;
 }

@@ -14,6 +14,13 @@ inline constexpr int kMaxTileRows = 12;
 inline constexpr int64_t kPrefetchStep = 16;  // floats of a cache line
 inline constexpr int kMaxTileWidths = 8;
 
+// dst[i] = a[i] + b[i], or a[i] - b[i], for some whole vectors.
+struct VectorSum {
+  const float *a, *b;
+  float* dst;
+  bool negative;
+};
+
 // dst[i][j] = clip(sum over segments s, k of rows[i][segments[s] + k] * b[s * k_len + k][j] + bias[j] +
 // residual[i][j]).
 struct TileArgs {
@@ -24,6 +31,7 @@ struct TileArgs {
   // What a later tile will read: a cache line for each step of this one is fetched into the L2 cache, and what this one
   // will store and add. Null: nothing is fetched.
   const float* next = nullptr;
+  VectorSum sum;  // of TileTable::summing: one vector for each step
   float* const* dst;
   const float* bias;             // null: none
   const float* const* residual;  // null: none
@@ -62,6 +70,9 @@ struct TileTable {
   // Where the panel stays in the L1 cache, tiles of no more rows: they leave registers in which the next tile may begin
   // while one ends.
   int short_rows = kMaxTileRows;
+  // Of the widest panel, and makes TileArgs::sum meanwhile, in units that products leave idle.
+  int lanes = 0;  // floats of a vector of it
+  TileFn summing[kMaxTileRows + 1] = {};
 };
 const TileTable* ChosenTileTable();  // null where no target was compiled
 

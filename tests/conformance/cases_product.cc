@@ -25,6 +25,7 @@ void AddGemmSizes(std::vector<OpCase>& cases) {
   cases.push_back(Linear("wide", 3, 200, 40));
   cases.push_back(Linear("deep", 7, 18, 1100));
   cases.push_back(Linear("row_deep", 1, 40, 1030));
+  cases.push_back(Linear("strassen", 97, 448, 192));
   cases.push_back(MayFallBack(Linear("no_k", 3, 5, 0)));
   cases.push_back(Linear("no_m", 0, 5, 4));
 }
@@ -85,6 +86,7 @@ void AddMatMul(std::vector<OpCase>& cases) {
                                AddReluProgram(), {Weight({33})}));
   cases.push_back(WithEpilogue(MakeCase("MatMul/epilogue_batch", {}, {Fed({3, 5, 8}), Fed({3, 8, 6})}), "residual",
                                AddReluProgram(), {Fed({3, 5, 6})}));
+  cases.push_back(MakeCase("MatMul/strassen", {}, {Fed({2, 49, 194}), Weight({194, 384})}));
   cases.push_back(MayFallBack(MakeCase("MatMul/i32", {}, {Fed({3, 4}, DataType::kI32), Fed({4, 5}, DataType::kI32)})));
 }
 

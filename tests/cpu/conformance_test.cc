@@ -32,7 +32,9 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
   EXPECT_GT(report.cases, 100);
   EXPECT_GT(report.runs, report.by_reference);
   for (const char* family : {"gemm",
+                             "gemm_strassen",
                              "matmul",
+                             "matmul_strassen",
                              "conv_igemm",
                              "conv_winograd",
                              "conv_grouped",

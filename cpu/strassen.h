@@ -1,0 +1,69 @@
+// Products by one level of Strassen's algorithm: seven products of halves take the place of eight.
+#ifndef MOKA_CPU_STRASSEN_H_
+#define MOKA_CPU_STRASSEN_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "cpu/kernel.h"
+#include "cpu/pack.h"
+
+namespace moka::cpu {
+
+// Panels as PackPanels makes them, which are all of the widest kind, then one float for each two neighbours: 1 where
+// the lengths of their columns lie close together, else 0.
+inline constexpr std::string_view kPairedPanels = "cpu/paired_panels.1";
+bool HasPairs(const PanelWidths& widths, int64_t k, int64_t n);  // enough for PairedPanelPackSpec
+PackSpec PairedPanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n);
+Status PackPairedPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
+
+// Blocks of fewer rows do not pay for the sums around products; of kStrassenRows they do wherever there are as many.
+inline constexpr int64_t kLeastStrassenRows = 96;
+inline constexpr int64_t kStrassenRows = 192;
+
+// A block of rows times pairs of panels. The halves of A's and the result's rows are the first and the last ones, those
+// of B's and the result's columns are the two panels, those of K its first and its second half. The sums of A's halves
+// are made once for all panels.
+class Strassen {
+ public:
+  static int64_t ScratchFloats(const TileTable& table, int64_t max_rows, int64_t k);
+  Strassen(const Simd& simd, int64_t max_rows, int64_t k, float* scratch);
+
+  // Rows of a block, each contiguous. False, and Run may not be called, where their lengths lie far apart or are not
+  // finite: errors are relative to the longest row of a block.
+  bool Prepare(const float* const* a, int64_t rows);
+  // What RunPanel does for both panels, which lie at `b` one after the other, rows as in Prepare. `more`: other two
+  // follow.
+  void Run(const Block& block, const Panel& left, const Panel& right, const float* b, bool more);
+
+ private:
+  struct Factor {
+    const float* const* rows;
+    int64_t offset, k;
+  };
+
+  float* Product(int i) const { return products_ + i * half_ * width_; }
+  // Product `dst` becomes a * b. `sums` are made and `ahead` is fetched meanwhile.
+  void Multiply(const Factor& a, const float* b, int dst, PendingSums* sums, const float* ahead) const;
+  // A quarter of the result becomes a * b + product `sum`, and ends.
+  void Finish(const Block& whole, const Panel& panel, bool bottom, const Factor& a, const float* b, int sum,
+              PendingSums* sums, const float* ahead) const;
+
+  const TileTable& table_;
+  const Simd& simd_;
+  const int64_t max_half_, half_k_, width_;
+  int64_t rows_ = 0, half_ = 0;
+  const float** rows_of_a_;       // top half, bottom half, then those of the five sums
+  float** product_rows_;          // [products][max_half]
+  const float** shifted_;         // [max_half]
+  float* zeros_;                  // a row of A
+  float* sums_;                   // [5][max_half][half_k]
+  float* products_;               // [products][half][width]
+  float *panel_, *other_;         // sums of B's halves: [half_k][width]
+  const float* ready_ = nullptr;  // of which pair panel_ has the first sum
+};
+
+}  // namespace moka::cpu
+
+#endif  // MOKA_CPU_STRASSEN_H_
