@@ -44,7 +44,7 @@ void RunBytes(std::string_view bytes) {
   run.target = targets[choices.IndexOf(targets.size())];
   run.precision = choices.OneIn(3) ? Precision::kBF16 : Precision::kF32;
   run.workers = static_cast<int>(choices.Between(1, 4));
-  const uint64_t cache = static_cast<uint64_t>(choices.Between(4, 256)) << 10;
+  const uint64_t cache = static_cast<uint64_t>(choices.Between(8, 96)) << 10;
   const ChainModel chain = MakeChainModel(choices);
   const Result<Model> model = Model::FromMemory(chain.bytes);
   if (!model.ok()) Fail("no model:", model.status());
