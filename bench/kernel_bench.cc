@@ -130,7 +130,7 @@ Outcome Compare(const std::vector<Contender>& contenders) {
     if (round % 3 == 0) peaks.push_back(TheMachine().Peak());
     for (size_t turn = 0; turn < contenders.size(); turn++) {
       const size_t who = (turn + static_cast<size_t>(round)) % contenders.size();
-      Seconds(contenders[who], 1);  // brings its operands back
+      Seconds(contenders[who], times[who]);  // brings its operands back, for which one run may not do
       rounds[who].push_back(Seconds(contenders[who], times[who]));
     }
   }

@@ -20,12 +20,11 @@ constexpr double kUnitPoints = 64 << 10;  // multiply-adds of one unit, at least
 
 struct DepthwiseLaunch {
   Epilogue epilogue;
-  int64_t batch, in_h, out_h, src_image;
-  int64_t stride_h, pad_h;
+  int64_t batch, out_h, src_image;
+  int64_t pad_h;
   int64_t has_bias;
-  DepthwiseLine line;  // pointers and the fields of one line are set by each unit
-  int64_t vectors;     // of channels
-  int64_t lines;       // of one unit
+  DepthwiseLines block;  // pointers and what differs between units are set by each of them
+  int64_t lines;         // of one unit
   int64_t line_blocks;
 };
 
@@ -44,18 +43,18 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   const bool flat = params.rank == 1;
   DepthwiseLaunch launch{};
   launch.batch = x.dims[0];
-  launch.in_h = flat ? 1 : x.dims[h];
   launch.out_h = flat ? 1 : y.dims[h];
   launch.src_image = x.strides[0];
-  launch.stride_h = window.strides[0];
   launch.pad_h = window.pads_begin[0];
   launch.has_bias = call.has_src(2) ? 1 : 0;
-  DepthwiseLine& line = launch.line;
+  DepthwiseLines& line = launch.block;
+  line.in_h = flat ? 1 : x.dims[h];
   line.src_row = flat ? 0 : x.strides[h];
   line.src_pixel = x.strides[w];
   line.in_w = x.dims[w];
   line.kernel_h = window.kernel[0];
   line.kernel_w = window.kernel[1];
+  line.stride_h = window.strides[0];
   line.stride_w = window.strides[1];
   line.dilation_h = window.dilations[0];
   line.dilation_w = window.dilations[1];
@@ -64,16 +63,17 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   line.out.channels = y.dims[1];
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   const int lanes = kernel.simd->depthwise->lanes;
-  launch.vectors = CeilDiv(line.out.channels, lanes);
+  const int64_t vectors = CeilDiv(line.out.channels, lanes);
   const int64_t points = line.kernel_h * line.kernel_w;
   const auto line_work = static_cast<double>(line.out.width * line.out.channels * points);
-  launch.lines = std::clamp<int64_t>(static_cast<int64_t>(kUnitPoints / line_work), 1, launch.out_h);
+  const int64_t pairs = std::max<int64_t>(static_cast<int64_t>(kUnitPoints / line_work) / 2, 1);
+  launch.lines = std::clamp<int64_t>(2 * pairs, 1, launch.out_h);
   launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
   PackSpec spec;
   spec.src = 1;
   spec.format = kFormat;
   spec.params = {line.out.channels, points, lanes};
-  spec.bytes = static_cast<uint64_t>(launch.vectors * lanes * points) * sizeof(float);
+  spec.bytes = static_cast<uint64_t>(vectors * lanes * points) * sizeof(float);
   choice->packs.push_back(spec);
   choice->units = launch.batch * launch.line_blocks;
   choice->in_place = InPlace(call, launch.epilogue);
@@ -84,30 +84,22 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   return {};
 }
 
-void RunLine(const KernelArgs& args, const DepthwiseLaunch& launch, int64_t image, int64_t y) {
-  DepthwiseLine line = launch.line;
-  const int64_t y0 = y * launch.stride_h - launch.pad_h;
-  line.row_begin = y0 < 0 ? CeilDiv(-y0, line.dilation_h) : 0;
-  line.row_end = std::clamp<int64_t>(CeilDiv(launch.in_h - y0, line.dilation_h), 0, line.kernel_h);
-  line.row_begin = std::min(line.row_begin, line.row_end);
-  line.y = y0 + line.row_begin * line.dilation_h;
-  line.src = args.Src(0) + image * launch.src_image;
-  line.weight = static_cast<const float*>(args.packs[0]);
-  line.out = OutputOfLine(args, launch.epilogue, launch.has_bias != 0, (image * launch.out_h + y) * line.out.width,
-                          line.out.width, line.out.channels);
-  args.simd->depthwise->line(line, 0, launch.vectors);
-}
-
 void RunLines(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int worker) {
   const auto& launch = args.Launch<DepthwiseLaunch>();
   const MicroLaunch& micro = launch.epilogue.micro;
-  for (int64_t y = first; y < last; ++y) RunLine(args, launch, image, y);
+  const int64_t width = launch.block.out.width, channels = launch.block.out.channels;
+  DepthwiseLines block = launch.block;
+  block.src = args.Src(0) + image * launch.src_image;
+  block.y = first * block.stride_h - launch.pad_h;
+  block.weight = static_cast<const float*>(args.packs[0]);
+  block.out = OutputOfLines(args, launch.epilogue, launch.has_bias != 0, (image * launch.out_h + first) * width,
+                            last - first, width, channels);
+  args.simd->depthwise->lines(block);
   if (launch.epilogue.kind != Epilogue::kProgram) return;
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
-  const int64_t rows = launch.line.out.width;
-  args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * rows,
-                       (image * launch.out_h + last) * rows, 0, launch.line.out.channels, args.WorkerScratch(worker));
+  args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * width,
+                       (image * launch.out_h + last) * width, 0, channels, args.WorkerScratch(worker));
 }
 
 void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
@@ -135,23 +127,26 @@ Status PackDepthwise(const PackSpec& spec, const HostTensor& src, std::span<std:
 
 }  // namespace
 
-LineOutput OutputOfLine(const KernelArgs& args, const Epilogue& epilogue, bool bias, int64_t row, int64_t width,
-                        int64_t channels) {
+LineOutput OutputOfLines(const KernelArgs& args, const Epilogue& epilogue, bool bias, int64_t row, int64_t lines,
+                         int64_t width, int64_t channels) {
   const MicroLaunch& micro = epilogue.micro;
   LineOutput out{};
   out.bias = bias ? args.Src(2) : nullptr;
   out.lo = epilogue.lo;
   out.hi = epilogue.hi;
+  out.lines = lines;
   out.width = width;
   out.channels = channels;
-  const auto step = [&](const auto& operand) {
-    return width > 1 ? RowOffset(micro, operand, row + 1) - RowOffset(micro, operand, row) : 0;
+  const auto step = [&](const auto& operand, int64_t rows, bool several) {
+    return several ? RowOffset(micro, operand, row + rows) - RowOffset(micro, operand, row) : 0;
   };
   out.dst = args.Dst() + RowOffset(micro, micro.dst, row);
-  out.pixel = step(micro.dst);
+  out.line = step(micro.dst, width, lines > 1);
+  out.pixel = step(micro.dst, 1, width > 1);
   if (const int k = epilogue.residual; k >= 0) {
     out.residual = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row);
-    out.residual_pixel = step(micro.src[k]);
+    out.residual_line = step(micro.src[k], width, lines > 1);
+    out.residual_pixel = step(micro.src[k], 1, width > 1);
   }
   return out;
 }

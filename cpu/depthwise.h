@@ -1,4 +1,4 @@
-// Depthwise convolution, and convolution of narrow groups, of one line of output pixels.
+// Depthwise convolution, and convolution of narrow groups, of lines of output pixels.
 #ifndef MOKA_CPU_DEPTHWISE_H_
 #define MOKA_CPU_DEPTHWISE_H_
 
@@ -11,33 +11,33 @@
 
 namespace moka::cpu {
 
-// Where a line's pixels go, and what happens to them on the way: bias, residual, clip.
+// Where the pixels of some lines go, and what happens to them on the way: bias, residual, clip.
 struct LineOutput {
   const float* bias;  // or null
   float lo, hi;
-  float* dst;  // pixel x at dst + x * pixel
-  int64_t pixel;
-  const float* residual;  // or null; pixel x at residual + x * residual_pixel
-  int64_t residual_pixel;
-  int64_t width, channels;
+  float* dst;  // pixel (y, x) at dst + y * line + x * pixel
+  int64_t line, pixel;
+  const float* residual;  // or null; pixel (y, x) at residual + y * residual_line + x * residual_pixel
+  int64_t residual_line, residual_pixel;
+  int64_t lines, width, channels;
 };
 
-// The line of `width` pixels whose first one is row `row` of the result. `bias`: source 2 is there.
-LineOutput OutputOfLine(const KernelArgs& args, const Epilogue& epilogue, bool bias, int64_t row, int64_t width,
-                        int64_t channels);
+// `lines` lines of one image, of `width` pixels each. The first pixel is row `row` of the result. `bias`: source 2 is
+// there.
+LineOutput OutputOfLines(const KernelArgs& args, const Epilogue& epilogue, bool bias, int64_t row, int64_t lines,
+                         int64_t width, int64_t channels);
 
 // Channels-last. Weights are packed [channel vector][kernel row][kernel column][lanes], zeros beyond the last channel.
-struct DepthwiseLine {
+struct DepthwiseLines {
   const float* src;  // image: pixel (y, x) at src + y * src_row + x * src_pixel
   int64_t src_row, src_pixel;
-  int64_t in_w;
-  int64_t y;                   // input row of the first kernel row that lies inside
-  int64_t row_begin, row_end;  // kernel rows inside
-  int64_t kernel_h, kernel_w, stride_w, dilation_h, dilation_w, pad_w;
+  int64_t in_h, in_w;
+  int64_t y;  // input row of the first line's first kernel row, which may lie outside
+  int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_w;
   const float* weight;
   LineOutput out;
 };
-using DepthwiseFn = void (*)(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end);
+using DepthwiseFn = void (*)(const DepthwiseLines& lines);
 
 // Groups of as many outputs as inputs, which divide a vector: one vector of outputs reads one vector of inputs, and all
 // of it lies in a slab (cpu/slab.h) whose padding is filled in.
@@ -55,7 +55,7 @@ using GroupedFn = void (*)(const GroupedLine& line);
 
 struct DepthwiseTable {
   int lanes;
-  DepthwiseFn line;   // channel vectors [begin, end)
+  DepthwiseFn lines;
   GroupedFn grouped;  // one channel vector
 };
 const DepthwiseTable* ChosenDepthwiseTable();

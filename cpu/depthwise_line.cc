@@ -16,113 +16,206 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
+// The kernel rows of a line that lie inside, and the input row of the first of them.
+struct RowsInside {
+  int64_t begin, end, y;
+
+  RowsInside(const DepthwiseLines& block, int64_t line) {
+    const int64_t y0 = block.y + line * block.stride_h;
+    end = std::clamp<int64_t>(CeilDiv(block.in_h - y0, block.dilation_h), 0, block.kernel_h);
+    begin = std::min(y0 < 0 ? CeilDiv(-y0, block.dilation_h) : 0, end);
+    y = y0 + begin * block.dilation_h;
+  }
+};
+
 // Any kernel, one pixel: only the points inside.
 template <class Part>
-HWY_INLINE void AnyPixel(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight, Part part) {
+HWY_INLINE void AnyPixel(const DepthwiseLines& block, int64_t line, const RowsInside& rows, int64_t x, int64_t c,
+                         const float* weight, Part part) {
   const D d;
-  const int64_t x0 = x * line.stride_w - line.pad_w;
-  V acc[1] = {StartOfSums(line.out, part, c)};
-  for (int64_t r = line.row_begin; r < line.row_end; ++r) {
-    const float* src = line.src + (line.y + (r - line.row_begin) * line.dilation_h) * line.src_row + c;
-    for (int64_t k = 0; k < line.kernel_w; ++k) {
-      const int64_t in_x = x0 + k * line.dilation_w;
-      if (in_x < 0 || in_x >= line.in_w) continue;
-      const V w = hn::LoadU(d, weight + (r * line.kernel_w + k) * kLanes);
-      acc[0] = hn::MulAdd(Load(part, src + in_x * line.src_pixel), w, acc[0]);
+  const int64_t x0 = x * block.stride_w - block.pad_w;
+  V acc[1] = {StartOfSums(block.out, part, c)};
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    const float* src = block.src + (rows.y + (r - rows.begin) * block.dilation_h) * block.src_row + c;
+    for (int64_t k = 0; k < block.kernel_w; ++k) {
+      const int64_t in_x = x0 + k * block.dilation_w;
+      if (in_x < 0 || in_x >= block.in_w) continue;
+      const V w = hn::LoadU(d, weight + (r * block.kernel_w + k) * kLanes);
+      acc[0] = hn::MulAdd(Load(part, src + in_x * block.src_pixel), w, acc[0]);
     }
   }
-  FinishPixels<1>(line.out, x, part, c, acc);
+  FinishPixels<1>(block.out, line, x, part, c, acc);
 }
 
-// kPixels neighbours. Each input is loaded once a kernel row; where not kInside, those outside of the image are left
-// out.
-template <int kPixels, int kWidth, int kStride, bool kInside, class Part>
-HWY_INLINE void Pixels(const DepthwiseLine& line, int64_t x, int64_t c, const float* weight, Part part) {
-  const D d;
-  constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
-  const int64_t in_x = x * kStride - line.pad_w;
-  V acc[kPixels];
-  const V start = StartOfSums(line.out, part, c);
-  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
-  const float* src = line.src + line.y * line.src_row + in_x * line.src_pixel + c;
-  const float* w = weight + line.row_begin * kWidth * kLanes;
-  for (int64_t r = line.row_begin; r < line.row_end; ++r) {
-    const float* p_src = src;
-    V taps[kWidth];
-    MOKA_UNROLL for (int k = 0; k < kWidth; ++k) taps[k] = hn::LoadU(d, w + k * kLanes);
-    MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
-      if (kInside || (in_x + i >= 0 && in_x + i < line.in_w)) {
-        const V in = InRegister(Load(part, p_src));
-        MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
-          const int k = i - p * kStride;
-          if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
+// Kernels that are kWidth wide: kPixels neighbours of one line. Each input is loaded once a kernel row; where not
+// kInside, those outside of the image are left out.
+template <int kWidth, int kStride>
+struct OneLine {
+  static constexpr int kLines = 1;
+  RowsInside rows;
+
+  OneLine(const DepthwiseLines& block, int64_t line) : rows(block, line) {}
+
+  template <int kPixels, bool kInside, class Part>
+  HWY_INLINE void Pixels(const DepthwiseLines& block, int64_t line, int64_t x, int64_t c, const float* weight,
+                         Part part) const {
+    const D d;
+    constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
+    const int64_t in_x = x * kStride - block.pad_w;
+    V acc[kPixels];
+    const V start = StartOfSums(block.out, part, c);
+    MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
+    const float* src = block.src + rows.y * block.src_row + in_x * block.src_pixel + c;
+    const float* w = weight + rows.begin * kWidth * kLanes;
+    for (int64_t r = rows.begin; r < rows.end; ++r) {
+      const float* p_src = src;
+      V taps[kWidth];
+      MOKA_UNROLL for (int k = 0; k < kWidth; ++k) taps[k] = hn::LoadU(d, w + k * kLanes);
+      MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
+        if (kInside || (in_x + i >= 0 && in_x + i < block.in_w)) {
+          const V in = InRegister(Load(part, p_src));
+          MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+            const int k = i - p * kStride;
+            if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
+          }
+        }
+        p_src += block.src_pixel;
+      }
+      w += kWidth * kLanes;
+      src += block.dilation_h * block.src_row;
+    }
+    FinishPixels<kPixels>(block.out, line, x, part, c, acc);
+  }
+};
+
+// Two lines of a kernel that is as high as wide; what both of them read is loaded once. A core reads its L2 cache at
+// half the speed at which it multiplies: that is what one line at a time is bound by.
+template <int kKernel, int kStride>
+struct TwoLines {
+  static constexpr int kLines = 2;
+  static constexpr int kRows = kKernel + kStride;
+  int64_t begin, end;  // of the kRows input rows, those inside
+
+  TwoLines(const DepthwiseLines& block, int64_t line) {
+    const int64_t y0 = block.y + line * kStride;
+    begin = -y0;
+    end = block.in_h - y0;
+  }
+
+  template <int kPixels, bool kInside, class Part>
+  HWY_INLINE void Pixels(const DepthwiseLines& block, int64_t line, int64_t x, int64_t c, const float* weight,
+                         Part part) const {
+    constexpr int kInputs = (kPixels - 1) * kStride + kKernel;
+    const int64_t in_x = x * kStride - block.pad_w;
+    V upper[kPixels], lower[kPixels];
+    const V start = StartOfSums(block.out, part, c);
+    MOKA_UNROLL for (int p = 0; p < kPixels; ++p) upper[p] = lower[p] = start;
+    const float* src = block.src + (block.y + line * kStride) * block.src_row + in_x * block.src_pixel + c;
+    MOKA_UNROLL for (int r = 0; r < kRows; ++r) {
+      if (r >= begin && r < end) {
+        const bool in_upper = r < kKernel, in_lower = r >= kStride;
+        V upper_taps[kKernel], lower_taps[kKernel];
+        MOKA_UNROLL for (int k = 0; k < kKernel; ++k) {
+          if (in_upper) upper_taps[k] = Tap(weight + (r * kKernel + k) * kLanes);
+          if (in_lower) lower_taps[k] = Tap(weight + ((r - kStride) * kKernel + k) * kLanes);
+        }
+        const float* p_src = src;
+        MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
+          if (kInside || (in_x + i >= 0 && in_x + i < block.in_w)) {
+            const V in = InRegister(Load(part, p_src));
+            MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+              const int k = i - p * kStride;
+              if (k < 0 || k >= kKernel) continue;
+              if (in_upper) upper[p] = hn::MulAdd(in, upper_taps[k], upper[p]);
+              if (in_lower) lower[p] = hn::MulAdd(in, lower_taps[k], lower[p]);
+            }
+          }
+          p_src += block.src_pixel;
         }
       }
-      p_src += line.src_pixel;
+      src += block.src_row;
     }
-    w += kWidth * kLanes;
-    src += line.dilation_h * line.src_row;
+    FinishPixels<kPixels>(block.out, line, x, part, c, upper);
+    FinishPixels<kPixels>(block.out, line + 1, x, part, c, lower);
   }
-  FinishPixels<kPixels>(line.out, x, part, c, acc);
-}
+
+  static HWY_INLINE V Tap(const float* weight) { return InRegister(hn::LoadU(D(), weight)); }
+};
 
 // Tiles of kPixels from pixel x on, as many as fit. Returns the first pixel that is left.
-template <int kPixels, int kWidth, int kStride>
-int64_t Tiles(const DepthwiseLine& line, int64_t x, int64_t vector_begin, int64_t vector_end) {
+template <int kPixels, int kWidth, int kStride, class Lines>
+int64_t Tiles(const DepthwiseLines& block, const Lines& lines, int64_t line, int64_t x) {
   constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
-  const int64_t weight_step = line.kernel_h * kWidth * kLanes;
-  const int64_t whole_end = std::min(vector_end, line.out.channels / kLanes);
-  for (; x + kPixels <= line.out.width; x += kPixels) {
-    const int64_t in_x = x * kStride - line.pad_w;
-    int64_t v = vector_begin;
-    if (in_x >= 0 && in_x + kInputs <= line.in_w) {
-      for (; v < whole_end; ++v) {
-        Pixels<kPixels, kWidth, kStride, true>(line, x, v * kLanes, line.weight + v * weight_step, FullVector());
+  const int64_t weight_step = block.kernel_h * kWidth * kLanes;
+  const int64_t whole = block.out.channels / kLanes, rest = block.out.channels % kLanes;
+  for (; x + kPixels <= block.out.width; x += kPixels) {
+    const int64_t in_x = x * kStride - block.pad_w;
+    const float* weight = block.weight;
+    int64_t v = 0;
+    if (in_x >= 0 && in_x + kInputs <= block.in_w) {
+      for (; v < whole; ++v, weight += weight_step) {
+        lines.template Pixels<kPixels, true>(block, line, x, v * kLanes, weight, FullVector());
       }
     }
-    for (; v < whole_end; ++v) {
-      Pixels<kPixels, kWidth, kStride, false>(line, x, v * kLanes, line.weight + v * weight_step, FullVector());
+    for (; v < whole; ++v, weight += weight_step) {
+      lines.template Pixels<kPixels, false>(block, line, x, v * kLanes, weight, FullVector());
     }
-    for (; v < vector_end; ++v) {
-      Pixels<kPixels, kWidth, kStride, false>(line, x, v * kLanes, line.weight + v * weight_step,
-                                              PartVector{line.out.channels - v * kLanes});
-    }
+    if (rest != 0) lines.template Pixels<kPixels, false>(block, line, x, v * kLanes, weight, PartVector{rest});
   }
   return x;
 }
 
-// 7 divides the widths of most networks' images.
-template <int kWidth, int kStride>
-void FixedLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
-  int64_t x = Tiles<7, kWidth, kStride>(line, 0, vector_begin, vector_end);
-  x = Tiles<3, kWidth, kStride>(line, x, vector_begin, vector_end);
-  Tiles<1, kWidth, kStride>(line, x, vector_begin, vector_end);
+// Lines from `line` on, as many as fit. 7 divides the widths of most networks' images. Returns the first that is left.
+template <int kWidth, int kStride, class Lines>
+int64_t TilesOfLines(const DepthwiseLines& block, int64_t line) {
+  for (; line + Lines::kLines <= block.out.lines; line += Lines::kLines) {
+    const Lines lines(block, line);
+    int64_t x = Tiles<7, kWidth, kStride>(block, lines, line, 0);
+    x = Tiles<3, kWidth, kStride>(block, lines, line, x);
+    Tiles<1, kWidth, kStride>(block, lines, line, x);
+  }
+  return line;
 }
 
-void AnyLine(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
-  const int64_t weight_step = line.kernel_h * line.kernel_w * kLanes;
-  for (int64_t x = 0; x < line.out.width; ++x) {
-    const float* weight = line.weight + vector_begin * weight_step;
-    const int64_t begin = vector_begin * kLanes, end = std::min(vector_end * kLanes, line.out.channels);
-    ForEachVector(end - begin, [&](auto part, int64_t c)
-                                   HWY_ATTR { AnyPixel(line, x, begin + c, weight + c / kLanes * weight_step, part); });
+template <int kWidth, int kStride>
+void FixedLines(const DepthwiseLines& block) {
+  int64_t line = 0;
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64  // 32 registers
+  if constexpr (kWidth <= 5) {
+    if (block.kernel_h == kWidth && block.stride_h == kStride && block.dilation_h == 1) {
+      line = TilesOfLines<kWidth, kStride, TwoLines<kWidth, kStride>>(block, line);
+    }
+  }
+#endif
+  TilesOfLines<kWidth, kStride, OneLine<kWidth, kStride>>(block, line);
+}
+
+void AnyLines(const DepthwiseLines& block) {
+  const int64_t weight_step = block.kernel_h * block.kernel_w * kLanes;
+  for (int64_t line = 0; line < block.out.lines; ++line) {
+    const RowsInside rows(block, line);
+    for (int64_t x = 0; x < block.out.width; ++x) {
+      ForEachVector(block.out.channels, [&](auto part, int64_t c) HWY_ATTR {
+        AnyPixel(block, line, rows, x, c, block.weight + c / kLanes * weight_step, part);
+      });
+    }
   }
 }
 
-void Line(const DepthwiseLine& line, int64_t vector_begin, int64_t vector_end) {
-  if (line.dilation_w == 1 && line.kernel_w == 3 && line.stride_w == 1)
-    return FixedLine<3, 1>(line, vector_begin, vector_end);
-  if (line.dilation_w == 1 && line.kernel_w == 3 && line.stride_w == 2)
-    return FixedLine<3, 2>(line, vector_begin, vector_end);
-  if (line.dilation_w == 1 && line.kernel_w == 5 && line.stride_w == 1)
-    return FixedLine<5, 1>(line, vector_begin, vector_end);
-  if (line.dilation_w == 1 && line.kernel_w == 5 && line.stride_w == 2)
-    return FixedLine<5, 2>(line, vector_begin, vector_end);
-  AnyLine(line, vector_begin, vector_end);
+void Lines(const DepthwiseLines& block) {
+  if (block.dilation_w == 1) {
+    const int64_t width = block.kernel_w, stride = block.stride_w;
+    if (width == 3 && stride == 1) return FixedLines<3, 1>(block);
+    if (width == 3 && stride == 2) return FixedLines<3, 2>(block);
+    if (width == 5 && stride == 1) return FixedLines<5, 1>(block);
+    if (width == 5 && stride == 2) return FixedLines<5, 2>(block);
+    if (width == 7 && stride == 1) return FixedLines<7, 1>(block);
+  }
+  AnyLines(block);
 }
 
 const DepthwiseTable* GetDepthwiseTable() {
-  static constexpr DepthwiseTable kTable = {kLanes, &Line, &GroupedTiles};
+  static constexpr DepthwiseTable kTable = {kLanes, &Lines, &GroupedTiles};
   return &kTable;
 }
 

@@ -117,8 +117,8 @@ void RunUnit(const KernelArgs& args, const GroupedLaunch& launch, const ConvUnit
   line.indices = indices;
   const int64_t vectors = CeilDiv(shape.channels, table.lanes), weights = launch.WeightFloats(table.lanes);
   for (int64_t y = 0; y < unit.lines; ++y) {
-    line.out = OutputOfLine(args, launch.epilogue, launch.has_bias != 0, OutputRow(launch.shape, unit, y), unit.cols,
-                            launch.total);
+    line.out = OutputOfLines(args, launch.epilogue, launch.has_bias != 0, OutputRow(launch.shape, unit, y), 1,
+                             unit.cols, launch.total);
     for (int64_t v = 0; v < vectors; ++v) {
       line.src = slab + y * shape.stride.h * line.row + v * table.lanes;
       line.weight = static_cast<const float*>(args.packs[0]) + (unit.group * launch.chunk_vectors + v) * weights;

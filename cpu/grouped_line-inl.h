@@ -45,7 +45,7 @@ HWY_INLINE void GroupedPixels(const GroupedLine& line, int64_t x, Part part) {
       }
     }
   }
-  FinishPixels<kPixels>(line.out, x, part, line.channel, acc);
+  FinishPixels<kPixels>(line.out, 0, x, part, line.channel, acc);
 }
 
 // Kernels of any width, stride and dilation.
@@ -70,7 +70,7 @@ HWY_INLINE void AnyGroupedPixels(const GroupedLine& line, int64_t x, Part part) 
       }
     }
   }
-  FinishPixels<kPixels>(line.out, x, part, line.channel, acc);
+  FinishPixels<kPixels>(line.out, 0, x, part, line.channel, acc);
 }
 
 template <int kPixels, int kWidth, int kStride, class Part>

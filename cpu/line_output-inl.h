@@ -32,19 +32,19 @@ HWY_INLINE V StartOfSums(const LineOutput& out, Part part, int64_t c) {
   return out.bias != nullptr ? Load(part, out.bias + c) : hn::Zero(D());
 }
 
-// Pixels [x, x + kPixels), the vector of channels from c on.
+// Pixels [x, x + kPixels) of line y, the vector of channels from c on.
 template <int kPixels, class Part>
-HWY_INLINE void FinishPixels(const LineOutput& out, int64_t x, Part part, int64_t c, V (&acc)[kPixels]) {
+HWY_INLINE void FinishPixels(const LineOutput& out, int64_t y, int64_t x, Part part, int64_t c, V (&acc)[kPixels]) {
   const D d;
   if (out.residual != nullptr) {
-    const float* residual = out.residual + x * out.residual_pixel + c;
+    const float* residual = out.residual + y * out.residual_line + x * out.residual_pixel + c;
     MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
       acc[p] = hn::Add(acc[p], Load(part, residual));
       residual += out.residual_pixel;
     }
   }
   const V lo = hn::Set(d, out.lo), hi = hn::Set(d, out.hi);
-  float* dst = out.dst + x * out.pixel + c;
+  float* dst = out.dst + y * out.line + x * out.pixel + c;
   const int64_t step = out.pixel;
   MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
     Store(part, ClipNan(acc[p], lo, hi), dst);

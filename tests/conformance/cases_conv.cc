@@ -39,6 +39,10 @@ void AddByLength(std::vector<OpCase>& cases) {
     cases.push_back(Conv(StrCat("depthwise_", n), {2, n, 7, 9}, {n, 1, 3, 3}, Grouped(n, Pads({1, 1, 1, 1}))));
     cases.push_back(
         Conv(StrCat("depthwise_stride2_", n), {1, n, 8, 7}, {n, 1, 3, 3}, Grouped(n, Pads({1, 1, 1, 1}, {2, 2}))));
+    cases.push_back(Conv(StrCat("depthwise_width", n), {1, 17, 5, n}, {17, 1, 3, 3}, Grouped(17, Pads({1, 1, 1, 1}))));
+    cases.push_back(
+        Conv(StrCat("depthwise_height", n), {1, 17, n, 16}, {17, 1, 5, 5}, Grouped(17, Pads({2, 2, 2, 2}))));
+    cases.push_back(Conv(StrCat("depthwise_7x7_", n), {1, n, 8, 15}, {n, 1, 7, 7}, Grouped(n, Pads({3, 3, 3, 3}))));
   }
 }
 

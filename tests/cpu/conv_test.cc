@@ -157,6 +157,31 @@ TEST_P(Conv, Depthwise) {
   EXPECT_GT(runs, 100);
 }
 
+// Pairs of lines and a last one, tiles of every size, borders at every side, vectors with tails.
+TEST_P(Conv, DepthwiseOfSquareKernels) {
+  std::mt19937 random(19);
+  for (const int64_t kernel : {3, 5, 7}) {
+    for (const int64_t stride : {1, 2}) {
+      for (const int64_t height : {1, 2, 3, 6, 9}) {
+        for (const int64_t width : {1, 2, 7, 8, 13, 14, 15, 29}) {
+          ConvShape shape;
+          shape.batch = Pick(random, {1, 2});
+          shape.groups = Pick(random, {3, 16, 35});
+          shape.in = {height, width, 1};
+          shape.kernel = {kernel, kernel, 1};
+          shape.stride = {stride, stride, 1};
+          shape.begin = {Pick(random, {0, 1, kernel / 2}), Pick(random, {0, 1, kernel / 2}), 0};
+          shape.end = {Pick(random, {1, kernel / 2}), Pick(random, {1, kernel / 2}), 0};
+          shape.bias = random() % 2 == 0;
+          OpTest test;
+          if (!MakeConv(shape, random, &test)) continue;
+          CheckOp(device(), test, Kernel("depthwise"), 2e-5, "depthwise " + shape.Name());
+        }
+      }
+    }
+  }
+}
+
 // Whole and partial vectors of groups, each form of kernel, tiles of every size, chunks of channels.
 TEST_P(Conv, NarrowGroups) {
   std::mt19937 random(18);
@@ -266,7 +291,9 @@ TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
   std::mt19937 random(15);
   ConvShape strided = Same3x3(32, 48, 80, 80);
   strided.stride = {2, 2, 1};
-  for (ConvShape shape : {strided, Same3x3(32, 48, 40, 40)}) {
+  ConvShape depthwise = Same3x3(1, 1, 39, 40);
+  depthwise.groups = 48;
+  for (ConvShape shape : {strided, Same3x3(32, 48, 40, 40), depthwise}) {
     shape.batch = 2;
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));
