@@ -154,7 +154,8 @@ LineOutput OutputOfLines(const KernelArgs& args, const Epilogue& epilogue, bool 
 std::span<const KernelRow> DepthwiseRows() {
   static constexpr KernelRow kRows[] = {
       {"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true, false, &RunLines},
-      {"Conv", "conv_grouped", &ChooseGrouped, &RunGrouped, true, false, &RunGroupedRows}};
+      {"Conv", "conv_grouped", &ChooseGrouped, &RunGrouped, true, false, &RunGroupedRows},
+      {"Conv", "conv_few", &ChooseFew, &RunFew, true, false, &RunFewLines}};
   return kRows;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
+#include "cpu/tile.h"
 
 namespace moka::cpu {
 
@@ -53,10 +54,29 @@ struct GroupedLine {
 };
 using GroupedFn = void (*)(const GroupedLine& line);
 
+// Few input channels and many outputs: an input meets a vector of outputs. Weights are panels of
+// FewWidths(), [kernel row][kernel column][channel][width].
+struct FewLines {
+  const float* src;  // image: channel c of pixel (y, x) at src + y * src_row + x * depth + c, or + c * src_plane
+  int64_t src_row, src_plane;
+  int64_t planes, depth;  // 1 and the channels, or the channels and 1
+  int64_t in_h, in_w;
+  int64_t y;  // input row of the first line's first kernel row, which may lie outside
+  int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, pad_w;
+  int64_t taps;  // kernel_w * depth
+  const float* weight;
+  float* window;  // scratch for the inputs of a tile at the border
+  LineOutput out;
+};
+constexpr PanelWidths FewWidths(int lanes) { return {lanes, 2 * lanes}; }
+inline constexpr int kMostFewPixels = 14;  // of a tile
+using FewFn = void (*)(const FewLines& lines);
+
 struct DepthwiseTable {
   int lanes;
   DepthwiseFn lines;
   GroupedFn grouped;  // one channel vector
+  FewFn few;          // stride_w * depth is 1, 2, 3, 4, 6 or 12
 };
 const DepthwiseTable* ChosenDepthwiseTable();
 
@@ -67,6 +87,11 @@ Status ChooseGrouped(const Kernel& kernel, const OpCall& call, Choice* choice);
 void RunGrouped(const KernelArgs& args, int64_t begin, int64_t end, int worker);
 void RunGroupedRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker);
 Status PackGrouped(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
+
+// Convolution with few input channels (cpu/few_conv.cc).
+Status ChooseFew(const Kernel& kernel, const OpCall& call, Choice* choice);
+void RunFew(const KernelArgs& args, int64_t begin, int64_t end, int worker);
+void RunFewLines(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int worker);
 
 }  // namespace moka::cpu
 

@@ -1,3 +1,7 @@
+// With a check at each access, unrolled tiles take minutes to compile.
+#if defined(__SANITIZE_ADDRESS__)
+#define MOKA_UNROLL
+#endif
 #include "cpu/targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "cpu/depthwise_line.cc"
@@ -6,6 +10,7 @@
 #include <algorithm>
 
 #include "cpu/depthwise.h"
+#include "cpu/few_line-inl.h"
 #include "cpu/grouped_line-inl.h"
 #include "cpu/line_output-inl.h"
 #include "cpu/simd-inl.h"
@@ -15,18 +20,6 @@ HWY_BEFORE_NAMESPACE();
 namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
-
-// The kernel rows of a line that lie inside, and the input row of the first of them.
-struct RowsInside {
-  int64_t begin, end, y;
-
-  RowsInside(const DepthwiseLines& block, int64_t line) {
-    const int64_t y0 = block.y + line * block.stride_h;
-    end = std::clamp<int64_t>(CeilDiv(block.in_h - y0, block.dilation_h), 0, block.kernel_h);
-    begin = std::min(y0 < 0 ? CeilDiv(-y0, block.dilation_h) : 0, end);
-    y = y0 + begin * block.dilation_h;
-  }
-};
 
 // Any kernel, one pixel: only the points inside.
 template <class Part>
@@ -152,8 +145,9 @@ int64_t Tiles(const DepthwiseLines& block, const Lines& lines, int64_t line, int
     const int64_t in_x = x * kStride - block.pad_w;
     const float* weight = block.weight;
     int64_t v = 0;
-    if (in_x >= 0 && in_x + kInputs <= block.in_w) {
-      for (; v < whole; ++v, weight += weight_step) {
+    if constexpr (kPixels > 3) {
+      const bool inside = in_x >= 0 && in_x + kInputs <= block.in_w;
+      for (; inside && v < whole; ++v, weight += weight_step) {
         lines.template Pixels<kPixels, true>(block, line, x, v * kLanes, weight, FullVector());
       }
     }
@@ -215,7 +209,7 @@ void Lines(const DepthwiseLines& block) {
 }
 
 const DepthwiseTable* GetDepthwiseTable() {
-  static constexpr DepthwiseTable kTable = {kLanes, &Lines, &GroupedTiles};
+  static constexpr DepthwiseTable kTable = {kLanes, &Lines, &GroupedTiles, &FewAny};
   return &kTable;
 }
 

@@ -6,6 +6,7 @@
 #define MOKA_CPU_LINE_OUTPUT_INL_H_
 #endif
 
+#include <algorithm>
 #include <cstdint>
 
 #include "cpu/depthwise.h"
@@ -25,6 +26,28 @@ HWY_INLINE V InRegister(V v) {
 #endif
   return v;
 }
+
+// The same pointer, of which the compiler no longer knows that the last step of a loop read beside it. GCC would rather
+// keep what it read in the stack, and read it from there.
+HWY_INLINE const float* NewPointer(const float* p) {
+#if HWY_ARCH_X86 && !HWY_COMPILER_MSVC
+  asm("" : "+r"(p));
+#endif
+  return p;
+}
+
+// The kernel rows of a line that lie inside, and the input row of the first of them.
+struct RowsInside {
+  int64_t begin, end, y;
+
+  template <class Lines>
+  RowsInside(const Lines& lines, int64_t line) {
+    const int64_t y0 = lines.y + line * lines.stride_h;
+    end = std::clamp<int64_t>(CeilDiv(lines.in_h - y0, lines.dilation_h), 0, lines.kernel_h);
+    begin = std::min(y0 < 0 ? CeilDiv(-y0, lines.dilation_h) : 0, end);
+    y = y0 + begin * lines.dilation_h;
+  }
+};
 
 // What the sums of the vector of channels from c on start from.
 template <class Part>

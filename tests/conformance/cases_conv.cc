@@ -36,6 +36,8 @@ void AddByLength(std::vector<OpCase>& cases) {
     cases.push_back(Conv(StrCat("3x3_in", n), {1, n, 4, 6}, {5, n, 3, 3}, Pads({1, 1, 1, 1})));
     cases.push_back(Conv(StrCat("3x3_out", n), {2, 3, 5, 4}, {n, 3, 3, 3}, Pads({1, 1, 1, 1})));
     cases.push_back(Conv(StrCat("3x3_width", n), {1, 5, 3, n}, {7, 5, 3, 3}, Pads({1, 1, 1, 1})));
+    cases.push_back(Conv(StrCat("few_width", n), {1, 3, 5, 2 * n}, {33, 3, 3, 3}, Pads({1, 1, 1, 1}, {2, 2})));
+    cases.push_back(Conv(StrCat("few_patches_", n), {2, 3, 8, 4 * n}, {n, 3, 4, 4}, Pads({0, 0, 0, 0}, {4, 4})));
     cases.push_back(Conv(StrCat("depthwise_", n), {2, n, 7, 9}, {n, 1, 3, 3}, Grouped(n, Pads({1, 1, 1, 1}))));
     cases.push_back(
         Conv(StrCat("depthwise_stride2_", n), {1, n, 8, 7}, {n, 1, 3, 3}, Grouped(n, Pads({1, 1, 1, 1}, {2, 2}))));

@@ -93,7 +93,7 @@ TEST(Chain, AcrossBlocksWithGroupsDilationAndNoPadding) {
       {{"group", int64_t{24}}, {"dilations", std::vector<int64_t>{2, 2}}, {"pads", std::vector<int64_t>{2, 2, 2, 2}}});
   const ValueId valid = b.Node("Conv", {dilated, b.Weights({9, 24, 2, 1})});
   ExpectSameBits(b.Finish({b.Node("Sigmoid", {valid})}), 200 << 10,
-                 {"conv_igemm", "conv_igemm", "depthwise", "conv_igemm"});
+                 {"conv_few", "conv_igemm", "depthwise", "conv_igemm"});
 }
 
 // The copy to channels-last, the scale of squeeze-and-excite, and the copy back to the caller's order.

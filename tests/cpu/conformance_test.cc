@@ -38,6 +38,7 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
                              "conv_igemm",
                              "conv_winograd",
                              "conv_grouped",
+                             "conv_few",
                              "depthwise",
                              "micro",
                              "lanes",

@@ -70,7 +70,8 @@ TEST_P(Conv, RandomShapesWithTails) {
     shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2, 2, 3}));
     shape.batch = Pick(random, {1, 1, 2});
     shape.groups = Pick(random, {1, 1, 1, 2, 3});
-    shape.in_per_group = Pick(random, {1, 3, 4, 5, 18, 17});
+    const bool few = shape.groups > 1 || shape.rank != 2;  // others have a kernel of their own
+    shape.in_per_group = few ? Pick(random, {1, 3, 4, 5, 18, 17}) : Pick(random, {5, 6, 17, 18});
     shape.out_per_group = Pick(random, {2, 3, 8, 15, 16, 33, 65});
     for (int d = 0; d < shape.rank; ++d) {
       const auto k = static_cast<size_t>(d);
@@ -90,6 +91,34 @@ TEST_P(Conv, RandomShapesWithTails) {
     CheckOp(device(), test, Kernel("conv_igemm"), 1e-4, shape.Name());
   }
   EXPECT_GT(runs, 150);
+}
+
+// Sources of both formats, each distance of neighbours, tiles that overlap and tiles of one pixel, borders, all panels.
+TEST_P(Conv, FewChannels) {
+  std::mt19937 random(20);
+  int runs = 0;
+  for (int i = 0; i < 300; ++i) {
+    ConvShape shape;
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.in_per_group = Pick(random, {1, 2, 3, 3, 4});
+    shape.out_per_group = Pick(random, {2, 8, 15, 16, 17, 32, 33, 48, 65, 96, 130});
+    shape.row_major_src = random() % 2 == 0;
+    const int64_t depth = shape.row_major_src ? 1 : shape.in_per_group;
+    const int64_t stride = Pick(random, {1, 2, 2, 3, 4}), step = stride * depth;
+    if (step > 4 && step != 6 && step != 12) continue;
+    shape.in = {Pick(random, {1, 2, 5, 9}), Pick(random, {1, 2, 7, 13, 14, 15, 29, 33, 60}), 1};
+    shape.kernel = {Pick(random, {1, 2, 3, 4, 7}), Pick(random, {1, 2, 3, 4, 7}), 1};
+    shape.stride = {Pick(random, {1, 2, 3}), stride, 1};
+    shape.dilation = {Pick(random, {1, 1, 2}), 1, 1};
+    shape.begin = {Pick(random, {0, 1, 3}), Pick(random, {0, 1, 3, 8}), 0};
+    shape.end = {Pick(random, {0, 1, 3}), Pick(random, {0, 1, 3, 8}), 0};
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    if (!MakeConv(shape, random, &test)) continue;
+    ++runs;
+    CheckOp(device(), test, Kernel("conv_few"), 3e-5, shape.Name());
+  }
+  EXPECT_GT(runs, 120);
 }
 
 TEST_P(Conv, PlainOnesOfNetworks) {
@@ -116,7 +145,7 @@ TEST_P(Conv, PlainOnesOfNetworks) {
   point.out_per_group = 24;
   point.in = {14, 15, 1};
   const std::pair<ConvShape, const char*> networks[] = {
-      {first, "conv_igemm"}, {middle, "conv_winograd"}, {wide, "conv_igemm"}, {point, "conv_igemm"}};
+      {first, "conv_few"}, {middle, "conv_winograd"}, {wide, "conv_igemm"}, {point, "conv_igemm"}};
   for (const auto& [shape, family] : networks) {
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));
@@ -253,7 +282,7 @@ TEST_P(Conv, Winograd) {
 
 TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
-  for (const std::string family : {"depthwise", "conv_grouped", "conv_igemm", "conv_winograd"}) {
+  for (const std::string family : {"depthwise", "conv_grouped", "conv_few", "conv_igemm", "conv_winograd"}) {
     for (int kind = 0; kind < 4; ++kind) {
       ConvShape shape = family == "conv_winograd" ? Same3x3(64, 67, 18, 21) : Same3x3(9, 35, 9, 11);
       if (family == "depthwise") {
@@ -262,6 +291,8 @@ TEST_P(Conv, Epilogues) {
       } else if (family == "conv_grouped") {
         shape.groups = 9;
         shape.in_per_group = shape.out_per_group = 4;
+      } else if (family == "conv_few") {
+        shape = Same3x3(3, 35, 9, 17);
       }
       OpTest test;
       ASSERT_TRUE(MakeConv(shape, random, &test));
@@ -279,7 +310,7 @@ TEST_P(Conv, Epilogues) {
         if (kind == 2) source[2] = source[3] = 1;
         if (kind == 3) source[1] = 1;
         test.AddFloats(MakeDense(DataType::kF32, source, Format::kChannelsLast), random);
-        if (kind == 1) test.in_place = 3;
+        if (kind == 1 && family != "conv_few") test.in_place = 3;
       }
       const double tolerance = family == "conv_winograd" ? kWinogradTolerance : 3e-5;
       CheckOp(device(), test, Kernel(family), tolerance, family + ", epilogue " + std::to_string(kind));
@@ -293,7 +324,7 @@ TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
   strided.stride = {2, 2, 1};
   ConvShape depthwise = Same3x3(1, 1, 39, 40);
   depthwise.groups = 48;
-  for (ConvShape shape : {strided, Same3x3(32, 48, 40, 40), depthwise}) {
+  for (ConvShape shape : {strided, Same3x3(32, 48, 40, 40), Same3x3(3, 48, 60, 75), depthwise}) {
     shape.batch = 2;
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));
