@@ -106,7 +106,7 @@ TEST(Chain, CopiesAndProgramsOfTheirOwn) {
     const ValueId gate = b.Node("Sigmoid", {b.Conv(b.Node("GlobalAveragePool", {filtered}), 16, 16, 1)});
     const ValueId narrow = b.Conv(b.Node("Mul", {filtered, gate}), 16, 8, 1, 1, 1, true);
     const Graph graph = b.Finish({b.Node("Tanh", {narrow})});
-    ExpectSameBits(graph, 24 << 10, {"copy", "conv_igemm"});
+    ExpectSameBits(graph, 24 << 10, {"copy", "conv_few"});
     ExpectSameBits(graph, 64 << 10, {"micro", "conv_igemm"});
     ExpectSameBits(graph, 64 << 10, {"conv_igemm", "copy"});
   }
