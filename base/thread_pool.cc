@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "base/math.h"
 #include "base/platform.h"
 
 namespace moka {
@@ -26,6 +27,7 @@ ThreadPool::ThreadPool(int workers) {
   workers = kHasThreads ? std::clamp(workers, 1, kMaxWorkers) : 1;
   spin_ = workers <= HardwareThreads();
   threads_.reserve(static_cast<size_t>(workers) - 1);
+  tickets_ = std::vector<Ticket>(static_cast<size_t>(workers));
 #if !defined(__EMSCRIPTEN__) || defined(__EMSCRIPTEN_PTHREADS__)
   for (int worker = 1; worker < workers; ++worker) {
     try {
@@ -72,7 +74,11 @@ void ThreadPool::RunShared(uint32_t n) {
   caller_cpu_.store(CurrentCpu(), std::memory_order_relaxed);
   pending_.store(n, std::memory_order_relaxed);
   const uint32_t generation = generation_.load(std::memory_order_relaxed) + 1;
-  ticket_.store(uint64_t{generation} << 32 | n, std::memory_order_release);
+  for (int share = 0; share < workers(); ++share) {
+    const int64_t units = PartBegin(n, share + 1, workers()) - PartBegin(n, share, workers());
+    const uint64_t ticket = uint64_t{generation} << 32 | static_cast<uint32_t>(units);
+    if (units > 0) tickets_[static_cast<size_t>(share)].left.store(ticket, std::memory_order_release);
+  }
   generation_.store(generation);
   if (sleepers_.load() > 0) FutexWake(&generation_, static_cast<int>(std::min<uint32_t>(n - 1, kMaxWorkers)));
   Drain(0);
@@ -88,17 +94,23 @@ void ThreadPool::RunShared(uint32_t n) {
   }
 }
 
+void ThreadPool::Drain(int worker) {
+  for (int i = 0; i < workers(); ++i) DrainShare((worker + i) % workers(), worker);
+}
+
 // A claim succeeds only while the ticket still carries the generation that was read with it. Its unit is then pending,
 // so Run has not returned and task_, context_, first_, count_ are those of this generation.
-void ThreadPool::Drain(int worker) {
-  uint64_t ticket = ticket_.load(std::memory_order_acquire);
+void ThreadPool::DrainShare(int share, int worker) {
+  std::atomic<uint64_t>& left = tickets_[static_cast<size_t>(share)].left;
+  uint64_t ticket = left.load(std::memory_order_acquire);
   while (static_cast<uint32_t>(ticket) != 0) {
-    if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    if (!left.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
       continue;
     }
-    task_(context_, first_ + count_ - static_cast<uint32_t>(ticket), worker);
+    const int64_t end = first_ + PartBegin(count_, share + 1, workers());
+    task_(context_, end - static_cast<uint32_t>(ticket), worker);
     if (pending_.fetch_sub(1) == 1 && caller_sleeps_.load() != 0) FutexWake(&pending_, 1);
-    ticket = ticket_.load(std::memory_order_acquire);
+    ticket = left.load(std::memory_order_acquire);
   }
 }
 

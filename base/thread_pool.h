@@ -13,10 +13,11 @@ namespace moka {
 
 inline constexpr int kMaxWorkers = 1024;
 
-// Units are claimed one by one from a ticket, by the caller (worker 0) and by workers() - 1 threads that spin for a
-// moment and then sleep. The caller waits for units that somebody claimed, never for a thread that did not wake in
-// time. Run allocates nothing. Called from one of its own tasks it runs inline, as that task's worker; called from
-// several threads at once, the calls take turns.
+// Each worker has a share of the units, one run of neighbours: of steps that follow each other a worker then meets the
+// same part of a picture, which its own caches hold. Units are claimed one by one, first of the own share, then of
+// others'. Workers are the caller (0) and workers() - 1 threads that spin for a moment and then sleep. The caller waits
+// for units that somebody claimed, never for a thread that did not wake in time. Run allocates nothing. Called from one
+// of its own tasks it runs inline, as that task's worker; called from several threads at once, the calls take turns.
 class ThreadPool final : public Executor {
  public:
   // `workers` counts the caller; it is clamped to [1, kMaxWorkers] and to what the system grants.
@@ -32,6 +33,7 @@ class ThreadPool final : public Executor {
   void Work(int worker);
   bool SpinForNext(uint32_t seen) const;
   void Drain(int worker);
+  void DrainShare(int share, int worker);
   void RunShared(uint32_t n);
 
   std::vector<std::thread> threads_;
@@ -43,7 +45,10 @@ class ThreadPool final : public Executor {
   int64_t first_ = 0;
   uint32_t count_ = 0;
 
-  alignas(64) std::atomic<uint64_t> ticket_{0};  // generation << 32 | units not yet claimed
+  struct alignas(64) Ticket {
+    std::atomic<uint64_t> left{0};  // generation << 32 | units not yet claimed
+  };
+  std::vector<Ticket> tickets_;  // by worker
   alignas(64) std::atomic<uint32_t> generation_{0};
   std::atomic<int> sleepers_{0};
   std::atomic<int> caller_cpu_{-1};

@@ -94,7 +94,8 @@ Status ChooseByteConv(const Kernel& kernel, const OpCall& call, Choice* choice) 
   launch.quads = read_over ? CeilDiv(launch.weights.segment, 4) : launch.weights.segment / 4;
   launch.rest = read_over ? 0 : launch.weights.segment % 4;
   const ByteTable& table = *kernel.simd->bytes;
-  ChooseBlocks({kSlabBytes, 1, kUnitFlops, NumPanels(table.widths, shape.outputs), 2 * kMaxTileRows}, &shape);
+  ChooseBlocks({kSlabBytes, 1, kUnitFlops, NumPanels(table.widths, shape.outputs), 2 * kMaxTileRows, kernel.workers},
+               &shape);
   if (launch.packed != 0) {
     choice->packs.push_back(
         BytePanelPackSpec(roles.b, table, launch.weights, shape.outputs, shape.groups, launch.weight_group));

@@ -83,7 +83,7 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   const TileTable& table = TilesOf(*kernel.simd, launch);
   const int64_t weight_bytes = kernel.bf16 ? 2 : sizeof(float);
   ChooseBlocks({kSlabBytes / launch.Element(), weight_bytes, kUnitFlops, NumPanels(table.widths, shape.outputs),
-                2 * kMaxTileRows},
+                2 * kMaxTileRows, kernel.workers},
                &launch.shape);
   if (launch.packed != 0) {
     choice->packs.push_back(

@@ -67,10 +67,16 @@ void ChooseBlocks(const BlockPolicy& policy, ConvShape* shape) {
   while (shape->SlabElements() > policy.slab && shape->cols > policy.small_row_blocks) {
     shape->cols = CeilDiv(shape->out.w, ++shape->col_blocks);
   }
+  // As many blocks for each worker as for the others.
+  if (shape->line_blocks > 1) shape->line_blocks = std::min(RoundUp(shape->line_blocks, policy.workers), shape->out.h);
+  shape->lines = CeilDiv(shape->out.h, shape->line_blocks);
   const int64_t blocks = shape->batch * shape->groups * shape->out.d * shape->line_blocks * shape->col_blocks;
   const int64_t by_count = CeilDiv(kUnits, blocks);
   const auto by_work = static_cast<int64_t>(total / static_cast<double>(blocks) / (policy.unit_flops / 4));
   shape->panel_blocks = std::clamp<int64_t>(std::min(by_count, by_work), 1, shape->panels);
+  if (blocks % policy.workers != 0 && shape->panel_blocks > 1) {
+    shape->panel_blocks = std::min(RoundUp(shape->panel_blocks, policy.workers), shape->panels);
+  }
   shape->panels_per_unit = CeilDiv(shape->panels, shape->panel_blocks);
   shape->panel_blocks = CeilDiv(shape->panels, shape->panels_per_unit);
 }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/math.h"
 #include "cpu/slab.h"
 #include "ops/conv.h"
 
@@ -32,6 +33,7 @@ struct BlockPolicy {
   double unit_flops;         // of a unit, wanted
   int64_t panels;            // of columns
   int64_t small_row_blocks;  // a width may be divided into parts of this many pixels
+  int64_t workers;           // that share the units
 };
 
 // Plain data: launches hold it.
@@ -41,7 +43,7 @@ struct ConvShape {
   int64_t src_n, src_c;
   Dims3 src;         // strides
   int64_t in_place;  // the source is read where it is
-  // A unit: `lines` output rows of at most `cols` pixels, one group, some panels.
+  // A unit: at most `lines` output rows of at most `cols` pixels, one group, some panels.
   int64_t lines, line_blocks, cols, col_blocks, panels, panels_per_unit, panel_blocks;
 
   int64_t Points() const { return kernel.d * kernel.h * kernel.w; }
@@ -81,8 +83,9 @@ struct ConvUnit {
     col = index % shape.col_blocks * shape.cols;
     cols = std::min(shape.cols, shape.out.w - col);
     index /= shape.col_blocks;
-    line = index % shape.line_blocks * shape.lines;
-    lines = std::min(shape.lines, shape.out.h - line);
+    const int64_t block = index % shape.line_blocks;
+    line = PartBegin(shape.out.h, block, shape.line_blocks);
+    lines = PartBegin(shape.out.h, block + 1, shape.line_blocks) - line;
     index /= shape.line_blocks;
     plane = index % shape.out.d;
     image = index / shape.out.d;

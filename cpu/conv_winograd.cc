@@ -22,6 +22,8 @@ constexpr int64_t kBlockFloats = 160 << 10;
 // Below this many tiles a unit reads its weights too often.
 constexpr int64_t kLeastTiles = 24;
 constexpr int64_t kWantedUnits = 8;
+// With fewer it may be divided all the same where workers would have nothing to do.
+constexpr int64_t kFewTiles = 4;
 
 struct WinogradLaunch {
   Epilogue epilogue;
@@ -30,7 +32,7 @@ struct WinogradLaunch {
   int64_t batch, channels, outputs;
   int64_t in_h, in_w, pad_h, pad_w, out_h, out_w;
   int64_t src_image, src_row, src_pixel;
-  // A unit: tile_rows x tile_cols tiles of one image, panels_per_unit panels.
+  // A unit: at most tile_rows x tile_cols tiles of one image, panels_per_unit panels.
   int64_t tiles_h, tiles_w, tile_rows, tile_cols, row_blocks, col_blocks, panels, panels_per_unit, panel_blocks;
 
   int64_t UnitTiles() const { return tile_rows * tile_cols; }
@@ -97,7 +99,7 @@ Status ChooseSize(const WinogradTable& table, const Bf16Table* bf16, WinogradLau
 }
 
 // Blocks of whole rows of tiles where they fit, else parts of one row.
-void ChooseBlocks(const TileTable& table, const WinogradSize& size, WinogradLaunch* launch) {
+void ChooseBlocks(const TileTable& table, const WinogradSize& size, int workers, WinogradLaunch* launch) {
   const int64_t most = std::max<int64_t>(kBlockFloats / (size.Points() * RoundUp(launch->channels, 16)), 1);
   launch->tiles_h = CeilDiv(launch->out_h, size.out);
   launch->tiles_w = CeilDiv(launch->out_w, size.out);
@@ -110,11 +112,16 @@ void ChooseBlocks(const TileTable& table, const WinogradSize& size, WinogradLaun
          CeilDiv(launch->tiles_h, launch->row_blocks + 1) * launch->tile_cols >= kLeastTiles) {
     ++launch->row_blocks;
   }
-  launch->tile_rows = CeilDiv(launch->tiles_h, launch->row_blocks);
-  launch->row_blocks = CeilDiv(launch->tiles_h, launch->tile_rows);
   launch->panels = NumPanels(table.widths, launch->outputs);
   // Each block of panels transforms the inputs again, which a pair of panels is worth.
-  launch->panel_blocks = std::clamp<int64_t>(CeilDiv(kWantedUnits, blocks()), 1, CeilDiv(launch->panels, 2));
+  const int64_t wanted = workers == 1 ? 1 : kWantedUnits;
+  launch->panel_blocks = std::clamp<int64_t>(CeilDiv(wanted, blocks()), 1, CeilDiv(launch->panels, 2));
+  // As many units for each worker as for the others.
+  if (blocks() * launch->panel_blocks % workers != 0) {
+    const int64_t rows = std::min<int64_t>(RoundUp(launch->row_blocks, workers), launch->tiles_h);
+    if (launch->tiles_h * launch->tile_cols >= rows * kFewTiles) launch->row_blocks = rows;
+  }
+  launch->tile_rows = CeilDiv(launch->tiles_h, launch->row_blocks);
   launch->panels_per_unit = CeilDiv(launch->panels, launch->panel_blocks);
   launch->panel_blocks = CeilDiv(launch->panels, launch->panels_per_unit);
 }
@@ -164,7 +171,7 @@ Result<WinogradLaunch> MakeLaunch(const OpCall& call) {
 Status Finish(const Kernel& kernel, const OpCall& call, WinogradLaunch launch, Choice* choice) {
   const TileTable& table = *kernel.simd->tile;
   const WinogradSize& size = kernel.simd->winograd->sizes[launch.size];
-  ChooseBlocks(table, size, &launch);
+  ChooseBlocks(table, size, kernel.workers, &launch);
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   PackSpec spec;
   spec.src = 1;
@@ -218,8 +225,9 @@ struct Unit {
     tile_x = index % launch.col_blocks * launch.tile_cols;
     tile_cols = std::min(launch.tile_cols, launch.tiles_w - tile_x);
     index /= launch.col_blocks;
-    tile_y = index % launch.row_blocks * launch.tile_rows;
-    tile_rows = std::min(launch.tile_rows, launch.tiles_h - tile_y);
+    const int64_t block = index % launch.row_blocks;
+    tile_y = PartBegin(launch.tiles_h, block, launch.row_blocks);
+    tile_rows = PartBegin(launch.tiles_h, block + 1, launch.row_blocks) - tile_y;
     image = index / launch.row_blocks;
   }
   int64_t tiles() const { return tile_rows * tile_cols; }

@@ -128,7 +128,7 @@ class CpuDevice final : public Device {
       if (kernel.beside && !policy.all) continue;
       if (Offers(offer, kernel.name)) continue;
       Choice choice;
-      Status status = IsVastAndEmpty(call) ? Unsupported("nothing to compute") : ChooseKernel(kernel, call, &choice);
+      Status status = IsVastAndEmpty(call) ? Unsupported("nothing to compute") : ChooseKernel(kernel, policy.workers, call, &choice);
       if (status.ok() && policy.compact && choice.spacious)
         status = Unsupported("its packs are large, memory is short");
       if (status.ok()) {
@@ -200,7 +200,8 @@ class CpuDevice final : public Device {
     return nullptr;
   }
 
-  static Status ChooseKernel(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  static Status ChooseKernel(Kernel kernel, int workers, const OpCall& call, Choice* choice) {
+    kernel.workers = workers;
     LaunchHeader header{};
     Blob program;
     if (call.program == nullptr || kernel.epilogue) {

@@ -274,10 +274,18 @@ void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first
 struct PanelRange {
   int64_t begin, end;
 };
+// Units of several panels and single ones take turns by halves: two workers, each with neighbouring units, get as much.
 PanelRange PanelsOf(const GemmLaunch& launch, int64_t panel_block) {
   const int64_t joined = launch.panel_blocks - launch.single, rest = launch.panels - launch.single;
-  if (panel_block >= joined) return {rest + panel_block - joined, rest + panel_block - joined + 1};
-  const int64_t begin = panel_block * launch.panels_per_unit;
+  const int64_t half = (joined / 2) + (launch.single / 2);
+  const bool second = panel_block >= half;
+  const int64_t at = second ? panel_block - half : panel_block;
+  const int64_t joined_here = second ? joined - joined / 2 : joined / 2;
+  if (at >= joined_here) {
+    const int64_t panel = rest + (second ? launch.single / 2 : 0) + at - joined_here;
+    return {panel, panel + 1};
+  }
+  const int64_t begin = ((second ? joined / 2 : 0) + at) * launch.panels_per_unit;
   return {begin, std::min(begin + launch.panels_per_unit, rest)};
 }
 

@@ -105,6 +105,7 @@ struct Kernel {
   bool bf16 = false;      // rounds to bf16: for policies that allow it only
   RowsFn rows = nullptr;  // for choices with Choice::rows
   bool beside = false;    // for ChoosePolicy::all only: what the fixed figures speak against
+  int workers = 1;        // ChoosePolicy::workers, while choosing
 };
 
 // What a family offers for operators: rows in order of preference.

@@ -137,33 +137,35 @@ class CpuReplay final : public Replay {
   std::span<const double> step_us() const override { return step_us_; }
 
  private:
-  // Workers first take a large piece each, 3/4 of all units together, and then what balances them.
+  // The units of a pass, divided into as many shares as there are workers, each into a large piece, 3/4 of it, and then
+  // what balances them. Neighbours stay together: base/thread_pool.h gives each worker the pieces of one share.
   class Pieces {
    public:
     Pieces(const KernelArgs& args, const Pass& pass, int64_t workers)
         : args_(args),
           run_(pass.run),
           units_(pass.units),
-          large_units_(pass.units * 3 / 4 / workers),
-          large_(large_units_ > 0 ? workers : 0),
-          small_(std::min(units_ - large_ * large_units_, workers * kPiecesPerWorker)) {}
+          workers_(workers),
+          each_(std::min(kPiecesPerWorker, CeilDiv(units_, workers))) {}
 
-    int64_t count() const { return large_ + small_; }
+    int64_t count() const { return workers_ * each_; }
     static void Task(void* context, int64_t i, int worker) {
       const auto& p = *static_cast<const Pieces*>(context);
-      p.run_(p.args_, p.Begin(i), p.Begin(i + 1), worker);
+      const int64_t begin = p.Begin(i), end = p.Begin(i + 1);
+      if (begin < end) p.run_(p.args_, begin, end, worker);
     }
 
    private:
     int64_t Begin(int64_t i) const {
-      if (i <= large_) return i * large_units_;
-      const int64_t first = large_ * large_units_;
-      return first + (i - large_) * (units_ - first) / small_;
+      const int64_t share = i / each_, piece = i % each_, first = PartBegin(units_, share, workers_);
+      if (piece == 0) return first;
+      const int64_t size = PartBegin(units_, share + 1, workers_) - first, large = std::max<int64_t>(size * 3 / 4, 1);
+      return first + large + PartBegin(size - large, piece - 1, each_ - 1);
     }
 
     const KernelArgs& args_;
     KernelFn run_;
-    int64_t units_, large_units_, large_, small_;
+    int64_t units_, workers_, each_;
   };
 
   void SetBase(uint32_t slot, std::byte* base) {

@@ -27,7 +27,10 @@ enum Sum { kS1, kS2, kS5, kS6, kS7, kSums };  // of halves of A, by the products
 enum Product { kM1, kM2, kM3, kM4, kM5, kBottomRight, kProducts };
 
 // Of neighbouring panels, where all are of the widest kind.
-int64_t Pairs(const PanelWidths& widths, int64_t n) { return n % widths.widest == 0 ? n / (2 * widths.widest) : 0; }
+int64_t Pairs(const PanelWidths& widths, int64_t n) {
+  const int64_t panels = NumPanels(widths, n);
+  return panels * widths.widest == n ? panels / 2 : 0;
+}
 
 bool LieClose(float least, float largest) {
   return largest <= std::numeric_limits<float>::max() && largest <= kLengthRange * least;

@@ -45,14 +45,17 @@ using TileFn = void (*)(const TileArgs& args);
 using MicroLoopFn = void (*)(float* dst, const float* a, const float* b, const float* c, int64_t n);
 
 // Columns go into panels of at most `widest`, all as wide as the others but for a granule. The last one is padded to
-// whole granules.
+// whole granules. Where that leaves them wide enough there is an even number of them, for two workers to share.
 struct PanelWidths {
   int granule, widest;
 };
 struct Panel {
   int64_t col, cols, width;  // cols: without the padding
 };
-inline int64_t NumPanels(const PanelWidths& widths, int64_t cols) { return CeilDiv(cols, widths.widest); }
+inline int64_t NumPanels(const PanelWidths& widths, int64_t cols) {
+  const int64_t panels = CeilDiv(cols, widths.widest);
+  return panels > 2 && widths.widest >= 4 * widths.granule ? RoundUp(panels, 2) : panels;
+}
 inline Panel PanelAt(const PanelWidths& widths, int64_t cols, int64_t index) {
   const int64_t granules = CeilDiv(cols, widths.granule), panels = std::max<int64_t>(NumPanels(widths, cols), 1);
   const int64_t each = granules / panels, wider = granules % panels;

@@ -79,6 +79,7 @@ bool StepBuilder::Choose(const OpCall& call, int d, bool allow_reference, Offer*
   policy.compact = request_.compact;
   policy.precision = request_.precision;
   policy.all = Measures(d);
+  policy.workers = request_.workers[static_cast<size_t>(d)];
   *offer = device(d).Choose(call, policy);
   return !offer->choices.empty();
 }

@@ -115,6 +115,7 @@ struct ChoosePolicy {
   bool allow_reference = true;
   bool compact = false;                   // memory is short: no choices that are spacious
   Precision precision = Precision::kF32;  // the least that kernels may compute in
+  int workers = 1;                        // that will share the units: results do not depend on it
 };
 
 // Where an operand lies: a slot of the plan's table, bytes from its start, and how it lies there.

@@ -70,6 +70,31 @@ TEST_P(ThreadPoolWorkers, WakesSleepingThreads) {
   EXPECT_EQ(seen.load(), (1u << pool.workers()) - 1);
 }
 
+TEST_P(ThreadPoolWorkers, BeginsWithItsOwnShare) {
+  constexpr int64_t kEach = 5;
+  ThreadPool pool(GetParam());
+  struct Context {
+    std::atomic<int> arrived{0};
+    std::vector<int64_t> first;
+  } context;
+  context.first.assign(static_cast<size_t>(pool.workers()), -1);
+  // The first unit of each worker waits until all have one: no share is finished by another worker before.
+  pool.Run(
+      kEach * pool.workers(),
+      [](void* c, int64_t i, int worker) {
+        auto& context = *static_cast<Context*>(c);
+        int64_t& first = context.first[static_cast<size_t>(worker)];
+        if (first >= 0) return;
+        first = i;
+        context.arrived.fetch_add(1);
+        while (context.arrived.load() < static_cast<int>(context.first.size())) std::this_thread::yield();
+      },
+      &context);
+  for (int64_t worker = 0; worker < pool.workers(); ++worker) {
+    EXPECT_EQ(context.first[static_cast<size_t>(worker)], kEach * worker);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Counts, ThreadPoolWorkers, testing::Values(1, 2, 3, 7));
 
 TEST(ThreadPool, RunsNestedCallsInlineAsTheSameWorker) {

@@ -126,6 +126,7 @@ inline OpRun RunOp(Device& device, const OpTest& test, int threads = 1) {
   const CallParts parts(test);
   ChoosePolicy policy;
   policy.all = true;
+  policy.workers = threads;
   Offer offer = device.Choose(parts.call, policy);
   for (const Refusal& refusal : offer.refusals)
     run.refusals += std::string(refusal.kernel) + ": " + refusal.reason + "\n";
