@@ -128,7 +128,8 @@ class CpuDevice final : public Device {
       if (kernel.beside && !policy.all) continue;
       if (Offers(offer, kernel.name)) continue;
       Choice choice;
-      Status status = IsVastAndEmpty(call) ? Unsupported("nothing to compute") : ChooseKernel(kernel, policy.workers, call, &choice);
+      Status status = IsVastAndEmpty(call) ? Unsupported("nothing to compute")
+                                           : ChooseKernel(kernel, policy.workers, call, &choice);
       if (status.ok() && policy.compact && choice.spacious)
         status = Unsupported("its packs are large, memory is short");
       if (status.ok()) {
