@@ -66,7 +66,7 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   const int64_t vectors = CeilDiv(line.out.channels, lanes);
   const int64_t points = line.kernel_h * line.kernel_w;
   const auto line_work = static_cast<double>(line.out.width * line.out.channels * points);
-  const int64_t pairs = std::max<int64_t>(static_cast<int64_t>(kUnitPoints / line_work) / 2, 1);
+  const int64_t pairs = std::max<int64_t>(static_cast<int64_t>(kUnitPoints / std::max(line_work, 1.0)) / 2, 1);
   launch.lines = std::clamp<int64_t>(2 * pairs, 1, launch.out_h);
   launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
   PackSpec spec;

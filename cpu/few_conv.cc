@@ -63,7 +63,7 @@ Status ChooseFew(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
   const TensorDesc &x = call.src[0], &y = call.dst[0];
   if (params.rank != 2) return Unsupported(params.rank, " spatial dimensions");
-  if (params.group != 1 || x.dims[1] > kMostChannels) return Unsupported(x.dims[1], " channels");
+  if (params.group != 1 || x.dims[1] == 0 || x.dims[1] > kMostChannels) return Unsupported(x.dims[1], " channels");
   if (y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
   if (call.constants.size() < 2 || call.constants[1] == nullptr) return Unsupported("src 1: not constant");
   if (call.has_src(2) && call.src[2].strides[0] != 1) return Unsupported("src 2: stride is not 1");
@@ -80,7 +80,7 @@ Status ChooseFew(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   const int64_t points = block.kernel_h * block.kernel_w, channels = x.dims[1];
   const auto line_work = static_cast<double>(block.out.width * block.out.channels * points * channels);
-  launch.lines = std::clamp<int64_t>(static_cast<int64_t>(kUnitPoints / line_work), 1, launch.out_h);
+  launch.lines = std::clamp<int64_t>(static_cast<int64_t>(kUnitPoints / std::max(line_work, 1.0)), 1, launch.out_h);
   launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
   const PanelSource weight = {
       {1, block.kernel_h, block.kernel_w, channels}, {points, block.kernel_w, 1, points}, points * channels, 1.0f};

@@ -77,7 +77,7 @@ Status ChooseChunks(int lanes, GroupedLaunch* launch) {
   const double line_work =
       static_cast<double>(shape.channels * launch->group * shape.Points()) * static_cast<double>(shape.out.w);
   const int64_t by_count = CeilDiv(shape.out.h * shape.batch * shape.groups, kUnits);
-  const int64_t by_work = static_cast<int64_t>(kUnitWork / line_work);
+  const int64_t by_work = static_cast<int64_t>(kUnitWork / std::max(line_work, 1.0));
   shape.lines = std::clamp<int64_t>(std::max(by_work, by_count), 1, shape.out.h);
   while (shape.lines > 1 && shape.SlabElements() > kSlabFloats) --shape.lines;
   shape.line_blocks = CeilDiv(shape.out.h, shape.lines);
