@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kFormat = "cpu/depthwise.1";
 constexpr double kUnitPoints = 64 << 10;  // multiply-adds of one unit, at least
+constexpr int64_t kSmallImage = 64;       // pixels
 
 struct DepthwiseLaunch {
   Epilogue epilogue;
@@ -24,8 +25,8 @@ struct DepthwiseLaunch {
   int64_t pad_h;
   int64_t has_bias;
   DepthwiseLines block;  // pointers and what differs between units are set by each of them
-  int64_t lines;         // of one unit
-  int64_t line_blocks;
+  // A unit: some lines, or all lines of some channels.
+  int64_t lines, line_blocks, channels, channel_blocks;
 };
 
 Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice) {
@@ -68,14 +69,21 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   const auto line_work = static_cast<double>(line.out.width * line.out.channels * points);
   const int64_t pairs = std::max<int64_t>(static_cast<int64_t>(kUnitPoints / std::max(line_work, 1.0)) / 2, 1);
   launch.lines = std::clamp<int64_t>(2 * pairs, 1, launch.out_h);
+  launch.channels = line.out.channels;
+  // Of small images workers share the channels, as they do in products around them.
+  if (kernel.workers > 1 && launch.out_h * line.out.width <= kSmallImage && vectors >= 2 * kernel.workers) {
+    launch.lines = launch.out_h;
+    launch.channels = CeilDiv(vectors, kernel.workers) * lanes;
+  }
   launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
+  launch.channel_blocks = CeilDiv(line.out.channels, launch.channels);
   PackSpec spec;
   spec.src = 1;
   spec.format = kFormat;
   spec.params = {line.out.channels, points, lanes};
   spec.bytes = static_cast<uint64_t>(vectors * lanes * points) * sizeof(float);
   choice->packs.push_back(spec);
-  choice->units = launch.batch * launch.line_blocks;
+  choice->units = launch.batch * launch.line_blocks * launch.channel_blocks;
   choice->in_place = InPlace(call, launch.epilogue);
   choice->rows = ConvRowMaps(call, params, launch.epilogue.micro);
   if (launch.epilogue.kind == Epilogue::kProgram) choice->scratch_per_worker = MicroScratchBytes();
@@ -84,29 +92,40 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   return {};
 }
 
-void RunLines(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int worker) {
+// Channels [begin, end) of lines [first, last).
+void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int64_t begin, int64_t end,
+                 int worker) {
   const auto& launch = args.Launch<DepthwiseLaunch>();
   const MicroLaunch& micro = launch.epilogue.micro;
-  const int64_t width = launch.block.out.width, channels = launch.block.out.channels;
+  const int64_t width = launch.block.out.width;
   DepthwiseLines block = launch.block;
-  block.src = args.Src(0) + image * launch.src_image;
+  block.src = args.Src(0) + image * launch.src_image + begin;
   block.y = first * block.stride_h - launch.pad_h;
-  block.weight = static_cast<const float*>(args.packs[0]);
+  block.weight = static_cast<const float*>(args.packs[0]) + begin * block.kernel_h * block.kernel_w;
   block.out = OutputOfLines(args, launch.epilogue, launch.has_bias != 0, (image * launch.out_h + first) * width,
-                            last - first, width, channels);
+                            last - first, width, end - begin);
+  block.out.dst += begin;
+  if (block.out.bias != nullptr) block.out.bias += begin;
+  if (block.out.residual != nullptr) block.out.residual += begin;
   args.simd->depthwise->lines(block);
   if (launch.epilogue.kind != Epilogue::kProgram) return;
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
   args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * width,
-                       (image * launch.out_h + last) * width, 0, channels, args.WorkerScratch(worker));
+                       (image * launch.out_h + last) * width, begin, end, args.WorkerScratch(worker));
+}
+
+void RunLines(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int worker) {
+  RunChannels(args, image, first, last, 0, args.Launch<DepthwiseLaunch>().block.out.channels, worker);
 }
 
 void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<DepthwiseLaunch>();
   for (int64_t unit = begin; unit < end; ++unit) {
-    const int64_t first = unit % launch.line_blocks * launch.lines;
-    RunLines(args, unit / launch.line_blocks, first, std::min(first + launch.lines, launch.out_h), worker);
+    const int64_t channel = unit % launch.channel_blocks * launch.channels, block = unit / launch.channel_blocks;
+    const int64_t first = block % launch.line_blocks * launch.lines;
+    RunChannels(args, block / launch.line_blocks, first, std::min(first + launch.lines, launch.out_h), channel,
+                std::min(channel + launch.channels, launch.block.out.channels), worker);
   }
 }
 

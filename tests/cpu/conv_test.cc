@@ -337,6 +337,22 @@ TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
   }
 }
 
+TEST_P(Conv, WorkersShareTheChannelsOfSmallImages) {
+  std::mt19937 random(20);
+  ConvShape shape = Same3x3(1, 1, 7, 5);
+  shape.groups = 222;
+  shape.bias = true;
+  OpTest test;
+  ASSERT_TRUE(MakeConv(shape, random, &test));
+  CheckOp(device(), test, Kernel("depthwise"), 2e-5, shape.Name());
+  const OpRun one = RunOp(device(), test, 1);
+  for (const int threads : {2, 3, 7}) {
+    const OpRun many = RunOp(device(), test, threads);
+    EXPECT_EQ(many.units, threads);
+    EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
+  }
+}
+
 TEST_P(Conv, RefusesRowMajorResults) {
   std::mt19937 random(16);
   ConvShape shape;
