@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "base/hash.h"
@@ -33,20 +35,35 @@ void Append(std::string* bytes, const TensorDesc& desc) {
   Append(bytes, desc.strides);
 }
 
-// All that decides how long the kernels take; not the contents of weights.
+void AppendValue(std::string* bytes, const std::string& value) { *bytes += value; }
+template <class T>
+void AppendValue(std::string* bytes, const T& value) {
+  if constexpr (std::is_arithmetic_v<T>) Append(bytes, value);
+}
+template <class T>
+void AppendValue(std::string* bytes, const std::vector<T>& values) {
+  for (const T& value : values) AppendValue(bytes, value);
+}
+
+// All that decides how long the kernels take; not the contents of weights. Not the launches either: they have padding.
 std::string KeyOf(const Device& device, const Queue& queue, const OpCall& call, const Offer& offer) {
   std::string kind;
   for (const auto& descs : {call.src, call.dst}) {
     for (const TensorDesc& desc : descs) Append(&kind, desc);
   }
+  if (call.attrs != nullptr) {
+    for (const auto& attribute : call.attrs->all()) {
+      kind += attribute.first;
+      std::visit([&](const auto& value) { AppendValue(&kind, value); }, attribute.second);
+    }
+  }
+  if (call.program != nullptr) Append(&kind, *call.program);
   for (const Choice& choice : offer.choices) {
     kind += StrCat(choice.kernel, '\n', choice.scratch, ' ', choice.scratch_per_worker, ' ', choice.units, '\n');
     for (const PackSpec& pack : choice.packs) {
       kind += StrCat(pack.src, ' ', pack.format, ' ', pack.bytes, '\n');
       Append(&kind, pack.params);
     }
-    const std::span<const std::byte> launch = choice.launch.bytes();
-    kind.append(reinterpret_cast<const char*>(launch.data()), launch.size());
   }
   std::string key = StrCat("choice.1\n", OnMachine(device.info()), queue.workers(), '\n', call.op->name, '\n');
   Append(&key, HashBytes(kind.data(), kind.size()));
