@@ -25,7 +25,7 @@ ROOT = HERE.parents[1]
 SKIPPED = 77
 GROWTH_PERCENT = 3
 # A dump at each call leaves, at the end, what the last one took. Both are functions that nothing inlines.
-CALL, BODY = "moka::Session::Run(*", "moka::SessionImpl::Run(std::span*"
+CALL, BODY = "moka::Session::RunInto(*", "moka::SessionImpl::RunInto(std::span*"
 
 
 def shipped(args):
@@ -70,7 +70,7 @@ def count(args, name):
     summaries = [line for line in profile.read_text().splitlines() if line.startswith("summary:")]
     instructions = int(summaries[0].split()[1]) if summaries else 0
     if instructions == 0:
-        sys.exit(f"{name}: nothing was counted; is {BODY} still what Session::Run calls?")
+        sys.exit(f"{name}: nothing was counted; is {BODY} still what Session::RunInto calls?")
     return instructions
 
 
