@@ -2,8 +2,10 @@
 #include "ops/gemm.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "cpu/bf16_tile.h"
 #include "cpu/epilogue.h"
@@ -24,7 +26,8 @@ constexpr int64_t kMaxChunk = 768;                  // elements of K at a time, 
 constexpr int64_t kChunkRows = 2 * kMaxTileRows;
 constexpr int64_t kMaxBlockRows = 240;
 constexpr double kUnitFlops = 2e6;
-constexpr int64_t kUnits = 16;  // wanted where there is enough work
+constexpr int64_t kUnits = 16;       // wanted where there is enough work
+constexpr int64_t kLeastPairs = 24;  // of rows, in a part of a block
 
 struct GemmLaunch {
   Epilogue epilogue;
@@ -43,7 +46,9 @@ struct GemmLaunch {
   int64_t block_rows, row_blocks, panels, panels_per_unit, panel_blocks;
   int64_t single;    // panels at the end that are units of their own
   int64_t strassen;  // panels that are multiplied in pairs by Strassen's algorithm
-  int64_t chunk;     // of K
+  int64_t parts;     // of a block of rows that workers share: pairs of a row of its first and one of its second half
+  int64_t unit_rows;
+  int64_t chunk;  // of K
 };
 
 int64_t BatchOffset(const GemmLaunch& launch, const int64_t* strides, int64_t index) {
@@ -68,13 +73,13 @@ struct Scratch {
   int64_t a, rounded, panel, strassen, micro, floats;
 
   explicit Scratch(const GemmLaunch& launch, const TileTable& table) {
-    const int64_t pointers = 3 * launch.block_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float));
+    const int64_t pointers = 3 * launch.unit_rows * static_cast<int64_t>(sizeof(void*) / sizeof(float));
     a = RoundUp(pointers, 16);
-    rounded = a + (launch.a_col == 1 ? 0 : RoundUp(launch.block_rows * launch.k, 16));
-    panel = rounded + (launch.bf16 == 0 ? 0 : launch.block_rows * RoundedStep(launch));
+    rounded = a + (launch.a_col == 1 ? 0 : RoundUp(launch.unit_rows * launch.k, 16));
+    panel = rounded + (launch.bf16 == 0 ? 0 : launch.unit_rows * RoundedStep(launch));
     strassen = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.k);
-    micro = strassen +
-            (launch.strassen == 0 ? 0 : RoundUp(Strassen::ScratchFloats(table, launch.block_rows, launch.k), 16));
+    micro =
+        strassen + (launch.strassen == 0 ? 0 : RoundUp(Strassen::ScratchFloats(table, launch.unit_rows, launch.k), 16));
     floats =
         micro +
         (launch.epilogue.kind == Epilogue::kProgram ? static_cast<int64_t>(MicroScratchBytes() / sizeof(float)) : 0);
@@ -122,6 +127,24 @@ void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   launch->panel_blocks = CeilDiv(launch->panels - launch->single, launch->panels_per_unit) + launch->single;
 }
 
+// Workers share blocks of rows rather than panels: each makes the sums of its own rows, which it wrote in the step
+// before. Rows pair as they do without parts, so results are the same for any number of workers.
+void DivideBlocks(int64_t workers, GemmLaunch* launch) {
+  launch->parts = 1;
+  launch->unit_rows = launch->block_rows;
+  if (launch->strassen == 0 || launch->row_blocks >= 2 * workers) return;
+  const int64_t wanted = workers / std::gcd(launch->row_blocks, workers), pairs = CeilDiv(launch->block_rows, 2);
+  const int64_t most = pairs / kLeastPairs;
+  for (int64_t parts = 2; parts <= std::min(wanted, most); ++parts) {
+    if (wanted % parts == 0) launch->parts = parts;
+  }
+  if (launch->parts == 1) return;
+  launch->unit_rows = 2 * CeilDiv(pairs, launch->parts);
+  launch->single = 0;
+  launch->panels_per_unit = RoundUp(CeilDiv(launch->panels, wanted / launch->parts), 2);
+  launch->panel_blocks = CeilDiv(launch->panels, launch->panels_per_unit);
+}
+
 PackSpec PackOf(const Kernel& kernel, const GemmLaunch& launch) {
   const PanelWidths& widths = TilesOf(*kernel.simd, launch).widths;
   if (launch.bf16 != 0) return Bf16PanelPackSpec(1, widths, launch.b, launch.k, launch.n, 1, 0);
@@ -147,8 +170,9 @@ Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, Algorithm
   }
   ChooseBlocks(table, launch);
   if (launch->strassen != 0 && launch->block_rows < kLeastStrassenRows) return Unsupported("rows: too few");
+  DivideBlocks(kernel.workers, launch);
   if (launch->packed != 0) choice->packs.push_back(PackOf(kernel, *launch));
-  choice->units = launch->groups * launch->row_blocks * launch->panel_blocks;
+  choice->units = launch->groups * launch->row_blocks * launch->parts * launch->panel_blocks;
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(*launch, table).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch->epilogue);
   const auto flops =
@@ -244,6 +268,28 @@ Status ChooseMatMul(const Kernel& kernel, const OpCall& call, Choice* choice) {
   return Finish(kernel, call, shared_b, kAlgorithm, &launch, choice);
 }
 
+// Rows [first, first + rows) and, of a part, as many or one less of the second half of its block.
+struct UnitRows {
+  int64_t group, first, rows, second, second_rows;
+
+  UnitRows(const GemmLaunch& launch, int64_t part) {
+    const int64_t row_block = part / launch.parts;  // of all groups
+    group = row_block / launch.row_blocks;
+    const int64_t block = group * launch.rows + row_block % launch.row_blocks * launch.block_rows;
+    rows = std::min(launch.block_rows, (group + 1) * launch.rows - block);
+    first = block;
+    second = block + rows;
+    second_rows = 0;
+    if (launch.parts == 1) return;
+    const int64_t half = CeilDiv(rows, 2), index = part % launch.parts;
+    const int64_t begin = PartBegin(half, index, launch.parts), end = PartBegin(half, index + 1, launch.parts);
+    second_rows = std::min(end, rows - half) - begin;
+    first += begin;
+    second = block + half + begin;
+    rows = end - begin;
+  }
+};
+
 // Fills the pointers of a block's rows. Where a row of A is not contiguous, it is copied to `copy`; where products are
 // of bf16, it is rounded to `rounded`.
 void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first, int64_t rows, const float** a,
@@ -300,31 +346,37 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const Scratch layout(launch, table);
   float* scratch = args.WorkerScratch(worker);
   auto** a = reinterpret_cast<const float**>(scratch);
-  auto** dst = reinterpret_cast<float**>(scratch) + launch.block_rows;
-  auto** residual = epilogue.residual >= 0 ? a + 2 * launch.block_rows : nullptr;
+  auto** dst = reinterpret_cast<float**>(scratch) + launch.unit_rows;
+  auto** residual = epilogue.residual >= 0 ? a + 2 * launch.unit_rows : nullptr;
   const Tail tail(epilogue, args);
   const int bias = launch.bias >= 0 ? launch.bias : epilogue.bias >= 0 ? epilogue.micro.src_index[epilogue.bias] : -1;
   Block block = {&table,      0,           a,
                  dst,         residual,    nullptr,
                  1,           0,           bias >= 0 ? args.Src(bias) : nullptr,
                  epilogue.lo, epilogue.hi, epilogue.kind == Epilogue::kTail ? &tail : nullptr};
-  Strassen strassen(*args.simd, launch.strassen != 0 ? launch.block_rows : 0, launch.k, scratch + layout.strassen);
+  Strassen strassen(*args.simd, launch.strassen != 0 ? launch.unit_rows : 0, launch.k, launch.chunk,
+                    scratch + layout.strassen);
+  block.among = launch.strassen != 0;
   bool by_strassen = false;
   int64_t prepared = -1;
   for (int64_t unit = begin; unit < end; ++unit) {
-    const int64_t row_block = unit / launch.panel_blocks;  // of all groups
-    const int64_t group = row_block / launch.row_blocks;
-    const int64_t first = group * launch.rows + row_block % launch.row_blocks * launch.block_rows;
-    block.rows = std::min(launch.block_rows, (group + 1) * launch.rows - first);
-    if (prepared != row_block) {
-      PrepareRows(args, launch, first, block.rows, a, dst, residual, scratch + layout.a, scratch + layout.rounded);
-      by_strassen = launch.strassen != 0 && strassen.Prepare(a, block.rows);
-      prepared = row_block;
+    const int64_t part = unit / launch.panel_blocks;
+    const UnitRows rows(launch, part);
+    block.rows = rows.rows + rows.second_rows;
+    if (prepared != part) {
+      PrepareRows(args, launch, rows.first, rows.rows, a, dst, residual, scratch + layout.a, scratch + layout.rounded);
+      if (rows.second_rows > 0) {
+        PrepareRows(args, launch, rows.second, rows.second_rows, a + rows.rows, dst + rows.rows,
+                    residual != nullptr ? residual + rows.rows : nullptr, scratch + layout.a + rows.rows * launch.k,
+                    scratch + layout.rounded);
+      }
+      by_strassen = launch.strassen != 0 && strassen.Prepare(a, dst, residual, block.rows);
+      prepared = part;
     }
     const PanelRange range = PanelsOf(launch, unit % launch.panel_blocks);
     const float* weight = launch.packed != 0
                               ? static_cast<const float*>(args.packs[0])
-                              : args.Src(1) + BatchOffset(launch, launch.b_batch, launch.groups > 1 ? group : 0);
+                              : args.Src(1) + BatchOffset(launch, launch.b_batch, launch.groups > 1 ? rows.group : 0);
     for (int64_t p = range.begin; p < range.end; ++p) {
       const Panel panel = PanelAt(table.widths, launch.n, p);
       const int64_t at = panel.col * launch.column_bytes / int64_t{sizeof(float)};
@@ -342,9 +394,10 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
     const float* src[kCodeMaxSources];
     for (int k = 0; k < epilogue.micro.num_sources; ++k) src[k] = args.Src(epilogue.micro.src_index[k]);
     const Panel last = PanelAt(table.widths, launch.n, range.end - 1);
-    args.simd->run_micro(epilogue.micro, args.Dst(), src, first, first + block.rows,
-                         PanelAt(table.widths, launch.n, range.begin).col, last.col + last.cols,
-                         scratch + layout.micro);
+    const int64_t col = PanelAt(table.widths, launch.n, range.begin).col, end_col = last.col + last.cols;
+    for (const auto [row, count] : {std::array{rows.first, rows.rows}, {rows.second, rows.second_rows}}) {
+      args.simd->run_micro(epilogue.micro, args.Dst(), src, row, row + count, col, end_col, scratch + layout.micro);
+    }
   }
 }
 

@@ -217,7 +217,7 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
   const int64_t granules = panel.width / block.table->widths.granule;
   TileFn const* fns = block.table->fn[granules];
   const TileFn among = block.table->among[granules];
-  const TileFn single = block.rows > 1 && among != nullptr ? among : fns[1];
+  const TileFn single = (block.rows > 1 || block.among) && among != nullptr ? among : fns[1];
   TileArgs args;
   args.segments = block.segments;
   args.num_segments = block.num_segments;
@@ -238,8 +238,8 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
     args.dst = block.dst + row;
     args.residual = block.residual != nullptr ? block.residual + row : nullptr;
     const bool summing = block.sums != nullptr && block.sums->Take(steps, &args.sum);
-    args.next = left > 0 ? block.next + (lines - left) * kPrefetchStep : block.next != nullptr ? b : nullptr;
-    if (!summing) left -= steps;
+    args.next = left > 0 ? block.next + (lines - left) * kPrefetchStep : block.next != nullptr || summing ? b : nullptr;
+    left -= steps;
     if (block.tail != nullptr) block.tail->Prefetch(args.dst, rows, args.col, args.cols);
     (summing ? block.table->summing[rows] : rows == 1 ? single : fns[rows])(args);
     if (block.tail != nullptr) block.tail->Run(args.dst, rows, args.col, args.cols);

@@ -86,6 +86,7 @@ struct Block {
   const Tail* tail = nullptr;   // runs over each tile
   PendingSums* sums = nullptr;  // made by tiles of the widest panels
   const float* next = nullptr;  // what follows b, as long as b: fetched while this panel is multiplied
+  bool among = false;           // a block of one row is summed as rows of larger ones are
 };
 // All rows times one panel, which is packed at `b`; the panel's columns start at first_col + panel.col.
 void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col);

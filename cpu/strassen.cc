@@ -22,7 +22,7 @@ namespace {
 constexpr int64_t kChunk = 384;               // elements of K that one tile sums
 constexpr int64_t kLeastHalfK = 96;           // shorter products are bound by what surrounds them
 constexpr int64_t kLeastColumns = 384;        // share the sums of A
-constexpr float kLengthRange = 256;           // the largest square of a length in a block by the smallest
+constexpr float kLengthRange = 256;           // the square of the longer row of a pair by that of the other
 enum Sum { kS1, kS2, kS5, kS6, kS7, kSums };  // of halves of A, by the products that they are for
 enum Product { kM1, kM2, kM3, kM4, kM5, kBottomRight, kProducts };
 
@@ -80,12 +80,13 @@ int64_t Strassen::ScratchFloats(const TileTable& table, int64_t max_rows, int64_
          (kProducts * half + 2 * (k / 2)) * table.widths.widest;
 }
 
-Strassen::Strassen(const Simd& simd, int64_t max_rows, int64_t k, float* scratch)
+Strassen::Strassen(const Simd& simd, int64_t max_rows, int64_t k, int64_t plain_chunk, float* scratch)
     : table_(*simd.tile),
       simd_(simd),
       max_half_(CeilDiv(max_rows, 2)),
       half_k_(k / 2),
       width_(table_.widths.widest),
+      plain_chunk_(plain_chunk),
       rows_of_a_(reinterpret_cast<const float**>(scratch)),
       product_rows_(reinterpret_cast<float**>(scratch) + (2 + kSums) * max_half_),
       shifted_(rows_of_a_ + (2 + kSums + kProducts) * max_half_) {
@@ -97,26 +98,33 @@ Strassen::Strassen(const Simd& simd, int64_t max_rows, int64_t k, float* scratch
   other_ = panel_ + half_k_ * width_;
 }
 
-bool Strassen::Prepare(const float* const* a, int64_t rows) {
-  const auto squares = simd_.vector->fold_run[static_cast<size_t>(Fold::kSumSquares)];
-  const int64_t k = 2 * half_k_;
-  float least = std::numeric_limits<float>::infinity(), largest = 0;
-  for (int64_t i = 0; i < rows; ++i) {
-    const float length = squares(a[i], k);
-    if (!LieClose(length, length)) return false;
-    least = std::min(least, length);
-    largest = std::max(largest, length);
+float Strassen::Length(const float* row) const {
+  return simd_.vector->fold_run[static_cast<size_t>(Fold::kSumSquares)](row, 2 * half_k_);
+}
+
+bool Strassen::Prepare(const float** a, float** dst, const float** residual, int64_t rows) {
+  first_ = CeilDiv(rows, 2);
+  second_ = rows - first_;
+  half_ = second_paired_ = 0;
+  const auto move = [&](int64_t from, int64_t to) {
+    std::swap(a[from], a[to]);
+    std::swap(dst[from], dst[to]);
+    if (residual != nullptr) std::swap(residual[from], residual[to]);
+  };
+  for (int64_t i = 0; i < first_; ++i) {
+    const float length = Length(a[i]), other = i < second_ ? Length(a[first_ + i]) : length;
+    // Neither comparison holds for a NaN.
+    if (!LieClose(length, other) || !LieClose(other, length)) continue;
+    move(i, half_++);
+    if (i < second_) move(first_ + i, first_ + second_paired_++);
   }
-  if (!LieClose(least, largest)) return false;
   const MicroLoopFn add = table_.loop(MicroOp::kAdd, 0), subtract = table_.loop(MicroOp::kSub, 0);
-  rows_ = rows;
-  half_ = CeilDiv(rows, 2);
-  std::fill_n(zeros_, k, 0.0f);
+  std::fill_n(zeros_, 2 * half_k_, 0.0f);
   const float** top = rows_of_a_;
   const float** bottom = top + max_half_;
   for (int64_t i = 0; i < half_; ++i) {
     top[i] = a[i];
-    bottom[i] = half_ + i < rows ? a[half_ + i] : zeros_;
+    bottom[i] = i < second_paired_ ? a[first_ + i] : zeros_;
     const float *a11 = top[i], *a12 = a11 + half_k_, *a21 = bottom[i], *a22 = a21 + half_k_;
     float* sums[kSums];
     for (int s = 0; s < kSums; ++s) {
@@ -130,7 +138,7 @@ bool Strassen::Prepare(const float* const* a, int64_t rows) {
     subtract(sums[kS7], a12, a22, a12, half_k_);
     for (int p = 0; p < kProducts; ++p) product_rows_[p * max_half_ + i] = products_ + (p * half_ + i) * width_;
   }
-  return true;
+  return half_ > 0;
 }
 
 void Strassen::Multiply(const Factor& a, const float* b, int dst, PendingSums* sums, const float* ahead) const {
@@ -138,16 +146,17 @@ void Strassen::Multiply(const Factor& a, const float* b, int dst, PendingSums* s
   Block block = {&table_, half_,      a.rows,   product_rows_ + dst * max_half_, nullptr, nullptr, 1, 0,
                  nullptr, -kInfinity, kInfinity};
   block.sums = sums;
+  block.among = true;
   RunChunks(block, {0, width_, width_}, b, {a.offset, a.k, kChunk, ahead, true});
   sums->Flush();
 }
 
 void Strassen::Finish(const Block& whole, const Panel& panel, bool bottom, const Factor& a, const float* b, int sum,
                       PendingSums* sums, const float* ahead) const {
-  const int64_t first = bottom ? half_ : 0;
+  const int64_t first = bottom ? first_ : 0;
   const MicroLoopFn add = table_.loop(MicroOp::kAdd, 0);
   Block block = whole;
-  block.rows = bottom ? rows_ - half_ : half_;
+  block.rows = bottom ? second_paired_ : half_;
   block.a = a.rows;
   block.dst = whole.dst + first;
   block.residual = shifted_;
@@ -161,6 +170,20 @@ void Strassen::Finish(const Block& whole, const Panel& panel, bool bottom, const
   }
   RunChunks(block, panel, b, {a.offset, a.k, kChunk, ahead, true});
   sums->Flush();
+}
+
+void Strassen::RunRest(const Block& whole, const Panel& panel, const float* b) const {
+  const auto run = [&](int64_t first, int64_t rows) {
+    if (rows == 0) return;
+    Block block = whole;
+    block.rows = rows;
+    block.a += first;
+    block.dst += first;
+    if (block.residual != nullptr) block.residual += first;
+    RunChunks(block, panel, b, {0, 2 * half_k_, plain_chunk_, b, false});
+  };
+  run(half_, first_ - half_);
+  run(first_ + second_paired_, second_ - second_paired_);
 }
 
 void Strassen::Run(const Block& block, const Panel& left, const Panel& right, const float* b, bool more) {
@@ -197,6 +220,8 @@ void Strassen::Run(const Block& block, const Panel& left, const Panel& right, co
   Finish(block, left, false, sum_of_a(kS7), panel_, kM1, &sums, then + 2 * quarter);
   Finish(block, right, false, nothing, b11, kM3, &sums, b11);
   Finish(block, left, true, nothing, b11, kM2, &sums, b11);
+  RunRest(block, left, b11);
+  RunRest(block, right, b12);
   std::swap(panel_, other_);
   ready_ = more ? then : nullptr;
 }

@@ -22,7 +22,8 @@ inline constexpr int64_t kWidth = kVectors* kLanes + (kHalf ? kLanes / 2 : 0);
 template <int kVectors, bool kHalf>
 inline constexpr int kParts = kVectors + (kHalf ? 1 : 0);
 
-// What each step of a product does besides: nothing, fetch a cache line of args.next, make a vector of args.sum.
+// What each step of a product does besides: nothing, fetch a cache line of args.next, that and make a vector of
+// args.sum.
 enum class Besides { kNothing, kFetch, kSum };
 
 // Adds the products to the sums.
@@ -52,7 +53,7 @@ HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kParts<kVecto
         if constexpr (kHalf) halves[i] = hn::MulAdd(hn::LowerHalf(DHalf(), x), last, halves[i]);
       }
       b += kWidth<kVectors, kHalf>;
-      if constexpr (kBesides == Besides::kFetch) {
+      if constexpr (kBesides != Besides::kNothing) {
         __builtin_prefetch(next, 0, 2);
         next += kPrefetchStep;
       }

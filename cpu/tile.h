@@ -73,7 +73,8 @@ struct TileTable {
   // Where the panel stays in the L1 cache, tiles of no more rows: they leave registers in which the next tile may begin
   // while one ends.
   int short_rows = kMaxTileRows;
-  // Of the widest panel, and makes TileArgs::sum meanwhile, in units that products leave idle.
+  // Of the widest panel, fetches what TileArgs::next says, which is not null, and makes TileArgs::sum meanwhile, in
+  // units that products leave idle.
   int lanes = 0;  // floats of a vector of it
   TileFn summing[kMaxTileRows + 1] = {};
 };

@@ -90,7 +90,7 @@ TEST_P(Strassen, SmallProductsArePlain) {
   }
 }
 
-// Errors of the algorithm are relative to the longest row of a block and the longest column of a pair.
+// Errors of the algorithm are relative to the longer row of a pair and the longest column of a pair of panels.
 TEST_P(Strassen, RowsAndColumnsOfOtherLengthsKeepTheirPrecision) {
   std::mt19937 random(5);
   constexpr int64_t kM = 128, kK = 192, kN = 384;
@@ -122,14 +122,25 @@ TEST_P(Strassen, WhatIsNotFiniteStaysInItsRow) {
 
 TEST_P(Strassen, BitIdenticalForAnyNumberOfThreads) {
   std::mt19937 random(7);
-  for (const int64_t n : {384, 640, 1536}) {
-    const OpTest test = Product(197, 386, n, random);
+  const auto r0 = MicroRegister(0), s0 = MicroSource(0);
+  const auto check = [&](const OpTest& test, const std::string& what) {
     const OpRun one = RunOp(device(), test, 1);
     EXPECT_EQ(one.kernel, Kernel("matmul_strassen"));
-    for (const int threads : {2, 3, 7}) {
+    for (const int threads : {2, 3, 4, 7}) {
       const OpRun many = RunOp(device(), test, threads);
-      EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
+      EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0)
+          << what << ", threads: " << threads;
     }
+  };
+  for (const auto& [m, n] : {std::array<int64_t, 2>{197, 384}, {197, 640}, {96, 1536}, {251, 640}}) {
+    OpTest test = Product(m, 386, n, random);
+    check(test, "pairs");
+    // Rows that leave their pairs: of both halves, the one without a partner, then all of one worker's.
+    for (const int64_t i : {int64_t{0}, m / 2 + 9, (m - 1) / 2}) Scale(test.src[0], i * 386, 1e6f);
+    AddProgram({{MicroOp::kAdd, 0, r0, s0, 0, {}}, {MicroOp::kGelu, 0, r0, 0, 0, {}}}, {m, n}, random, &test);
+    check(test, "rows of other lengths");
+    for (int64_t i = 0; i < (m + 1) / 4; ++i) Scale(test.src[0], i * 386, 1e6f);
+    check(test, "a half of other lengths");
   }
 }
 
