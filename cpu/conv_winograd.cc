@@ -16,9 +16,12 @@
 namespace moka::cpu {
 namespace {
 
-// Of the transformed inputs of a unit: with the panel of weights and the sums beside them they stay in a cache of 1
-// MiB.
-constexpr int64_t kBlockFloats = 160 << 10;
+// Of the transformed inputs of a unit: with the sums of a panel beside them they stay in a cache of 1 MiB. With many
+// channels, so many tiles all the same that the weights are worth being read, up to kMostFloats.
+constexpr int64_t kBlockFloats = 72 << 10, kMostFloats = 160 << 10;
+constexpr int64_t kBlockTiles = 16;
+// Rows of the products' tiles.
+constexpr int64_t kTileRows = 4;
 // Below this many tiles a unit reads its weights too often.
 constexpr int64_t kLeastTiles = 24;
 constexpr int64_t kWantedUnits = 8;
@@ -35,6 +38,8 @@ struct WinogradLaunch {
   // A unit: at most tile_rows x tile_cols tiles of one image, panels_per_unit panels.
   int64_t tiles_h, tiles_w, tile_rows, tile_cols, row_blocks, col_blocks, panels, panels_per_unit, panel_blocks;
 
+  int64_t sum_width;  // of the widest panel
+
   int64_t UnitTiles() const { return tile_rows * tile_cols; }
   int64_t Units() const { return batch * row_blocks * col_blocks * panel_blocks; }
 };
@@ -43,12 +48,12 @@ struct WinogradLaunch {
 struct Scratch {
   int64_t channel_step, point_step, sum_step, inputs, sums, pointers, micro, floats;
 
-  Scratch(const WinogradLaunch& launch, const TileTable& table, int64_t points) {
+  Scratch(const WinogradLaunch& launch, int64_t points) {
     const int64_t tiles = launch.UnitTiles();
     channel_step = RoundUp(launch.channels, 16);
     // An odd number of cache lines, so that the points do not fall into the same sets of a cache.
     point_step = RoundUp(tiles * channel_step, 32) + 16;
-    sum_step = RoundUp(tiles * table.widths.widest, 32) + 16;
+    sum_step = RoundUp(tiles * launch.sum_width, 32) + 16;
     inputs = channel_step;
     sums = inputs + points * point_step;
     pointers = sums + points * sum_step;
@@ -100,11 +105,13 @@ Status ChooseSize(const WinogradTable& table, const Bf16Table* bf16, WinogradLau
 
 // Blocks of whole rows of tiles where they fit, else parts of one row.
 void ChooseBlocks(const TileTable& table, const WinogradSize& size, int workers, WinogradLaunch* launch) {
-  const int64_t most = std::max<int64_t>(kBlockFloats / (size.Points() * RoundUp(launch->channels, 16)), 1);
+  const int64_t tile = size.Points() * RoundUp(launch->channels, 16);
+  const int64_t most = std::max<int64_t>({kBlockFloats / tile, std::min(kBlockTiles, kMostFloats / tile), 1});
   launch->tiles_h = CeilDiv(launch->out_h, size.out);
   launch->tiles_w = CeilDiv(launch->out_w, size.out);
   launch->col_blocks = CeilDiv(launch->tiles_w, most);
-  launch->tile_cols = CeilDiv(launch->tiles_w, launch->col_blocks);
+  launch->tile_cols = std::min(RoundUp(CeilDiv(launch->tiles_w, launch->col_blocks), kTileRows), launch->tiles_w);
+  launch->col_blocks = CeilDiv(launch->tiles_w, launch->tile_cols);
   const int64_t rows = std::clamp<int64_t>(most / launch->tile_cols, 1, launch->tiles_h);
   launch->row_blocks = CeilDiv(launch->tiles_h, rows);
   const auto blocks = [&] { return launch->batch * launch->row_blocks * launch->col_blocks; };
@@ -113,6 +120,7 @@ void ChooseBlocks(const TileTable& table, const WinogradSize& size, int workers,
     ++launch->row_blocks;
   }
   launch->panels = NumPanels(table.widths, launch->outputs);
+  launch->sum_width = PanelAt(table.widths, launch->outputs, 0).width;
   // Each block of panels transforms the inputs again, which a pair of panels is worth.
   const int64_t wanted = workers == 1 ? 1 : kWantedUnits;
   launch->panel_blocks = std::clamp<int64_t>(CeilDiv(wanted, blocks()), 1, CeilDiv(launch->panels, 2));
@@ -182,7 +190,7 @@ Status Finish(const Kernel& kernel, const OpCall& call, WinogradLaunch launch, C
   choice->packs.push_back(spec);
   choice->spacious = true;
   choice->units = launch.Units();
-  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table, size.Points()).floats) * sizeof(float);
+  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, size.Points()).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
   const auto products = static_cast<double>(launch.batch * launch.tiles_h * launch.tiles_w * launch.channels);
   choice->cost_us = 2.0 * size.Points() * products * static_cast<double>(launch.outputs) / kFlopsPerMicrosecond +
@@ -240,25 +248,18 @@ class Runner {
         launch_(args.Launch<WinogradLaunch>()),
         size_(args.simd->winograd->sizes[launch_.size]),
         table_(*args.simd->tile),
-        layout_(launch_, table_, size_.Points()),
+        layout_(launch_, size_.Points()),
         scratch_(args.WorkerScratch(worker)) {
     std::memset(scratch_, 0, static_cast<size_t>(layout_.channel_step) * sizeof(float));
   }
 
   void TransformInputs(const Unit& unit) {
+    const float* pixels[kWinogradMaxPoints];
+    WinogradInput in{pixels, launch_.channels, nullptr, layout_.point_step, size_.out * launch_.src_pixel};
     for (int64_t t = 0; t < unit.tiles(); ++t) {
-      const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * size_.out - launch_.pad_h;
-      const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * size_.out - launch_.pad_w;
-      const float* pixels[kWinogradMaxPoints];
-      for (int64_t y = 0; y < size_.In(); ++y) {
-        const bool row_inside = y0 + y >= 0 && y0 + y < launch_.in_h;
-        const float* row = args_.Src(0) + unit.image * launch_.src_image + (y0 + y) * launch_.src_row;
-        for (int64_t x = 0; x < size_.In(); ++x) {
-          const bool inside = row_inside && x0 + x >= 0 && x0 + x < launch_.in_w;
-          pixels[y * size_.In() + x] = inside ? row + (x0 + x) * launch_.src_pixel : scratch_;
-        }
-      }
-      size_.input(pixels, launch_.channels, scratch_ + layout_.inputs + t * layout_.channel_step, layout_.point_step);
+      FindPixels(unit, t, pixels);
+      in.dst = scratch_ + layout_.inputs + t * layout_.channel_step;
+      size_.input(in);
     }
   }
 
@@ -272,6 +273,25 @@ class Runner {
   }
 
  private:
+  // Those outside are zeros.
+  void FindPixels(const Unit& unit, int64_t t, const float** pixels) const {
+    const int64_t in = size_.In(), step = launch_.src_pixel;
+    const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * size_.out - launch_.pad_h;
+    const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * size_.out - launch_.pad_w;
+    const bool whole = x0 >= 0 && x0 + in <= launch_.in_w;
+    for (int64_t y = y0; y < y0 + in; ++y, pixels += in) {
+      const bool inside = y >= 0 && y < launch_.in_h;
+      const float* row = args_.Src(0) + unit.image * launch_.src_image + y * launch_.src_row + x0 * step;
+      if (inside && whole) {
+        for (int64_t x = 0; x < in; ++x) pixels[x] = row + x * step;
+      } else {
+        for (int64_t x = 0; x < in; ++x) {
+          pixels[x] = inside && x0 + x >= 0 && x0 + x < launch_.in_w ? row + x * step : scratch_;
+        }
+      }
+    }
+  }
+
   void Multiply(const Unit& unit, const Panel& panel) {
     const int64_t width = panel.width;
     auto** a = reinterpret_cast<const float**>(scratch_ + layout_.pointers);
@@ -285,7 +305,7 @@ class Runner {
       float* sums = scratch_ + layout_.sums + point * layout_.sum_step;
       for (int64_t t = 0; t < unit.tiles(); ++t) {
         a[t] = inputs + t * layout_.channel_step;
-        dst[t] = sums + t * table_.widths.widest;
+        dst[t] = sums + t * launch_.sum_width;
       }
       RunPanel(block, panel, b, -panel.col);
     }
@@ -297,7 +317,7 @@ class Runner {
     const int64_t x = (unit.tile_x + t % unit.tile_cols) * size_.out;
     const int64_t row = (unit.image * launch_.out_h + y) * launch_.out_w + x;
     WinogradOutput out{};
-    out.sums = scratch_ + layout_.sums + t * table_.widths.widest;
+    out.sums = scratch_ + layout_.sums + t * launch_.sum_width;
     out.step = layout_.sum_step;
     out.rows = std::min<int64_t>(size_.out, launch_.out_h - y);
     out.cols = std::min<int64_t>(size_.out, launch_.out_w - x);

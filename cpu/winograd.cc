@@ -7,6 +7,7 @@
 // After foreach_target.h.
 #include "cpu/simd-inl.h"
 #include "cpu/winograd.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -42,13 +43,12 @@ static HWY_INLINE void TransformInput(V (&d)[4]) {
 // A^T: the first ones, all but two, are the result.
 static HWY_INLINE void TransformOutput(V (&m)[6]) {
   const D t;
-  const V even_a = hn::Add(m[1], m[2]), odd_a = hn::Mul(hn::Set(t, kA), hn::Sub(m[1], m[2]));
-  const V even_b = hn::Add(m[3], m[4]), odd_b = hn::Mul(hn::Set(t, kB), hn::Sub(m[3], m[4]));
-  const V a2 = hn::Set(t, kA2), b2 = hn::Set(t, kB2);
+  const V even_a = hn::Add(m[1], m[2]), odd_a = hn::Sub(m[1], m[2]);
+  const V even_b = hn::Add(m[3], m[4]), odd_b = hn::Sub(m[3], m[4]);
   m[0] = hn::Add(m[0], hn::Add(even_a, even_b));
-  m[1] = hn::Add(odd_a, odd_b);
-  m[2] = hn::MulAdd(a2, even_a, hn::Mul(b2, even_b));
-  m[3] = hn::Add(hn::MulAdd(a2, odd_a, hn::Mul(b2, odd_b)), m[5]);
+  m[1] = hn::MulAdd(hn::Set(t, kA), odd_a, hn::Mul(hn::Set(t, kB), odd_b));
+  m[2] = hn::MulAdd(hn::Set(t, kA2), even_a, hn::Mul(hn::Set(t, kB2), even_b));
+  m[3] = hn::MulAdd(hn::Set(t, kA * kA2), odd_a, hn::MulAdd(hn::Set(t, kB * kB2), odd_b, m[5]));
 }
 
 static HWY_INLINE void TransformOutput(V (&m)[4]) {
@@ -56,61 +56,100 @@ static HWY_INLINE void TransformOutput(V (&m)[4]) {
   m[1] = hn::Add(hn::Sub(m[1], m[2]), m[3]);
 }
 
-template <int kOut, class Part>
-static HWY_INLINE void InputVector(const float* const* pixels, Part part, int64_t c, float* dst, int64_t step) {
-  const D d;
+// Rows of B^T that share their sums: those of 0 and infinity, and those of each pair of points.
+template <int kIn, int kPair>
+inline constexpr int kRowOf[2] = {kPair == 0 ? 0 : 2 * kPair - 1, kPair == 0 ? kIn - 1 : 2 * kPair};
+
+// Two rows of the result stay in registers between the passes. The compiler leaves out what only other rows need.
+template <int kOut, int kPair, class Part>
+static HWY_INLINE void InputRows(const WinogradInput& args, Part part, int64_t c) {
   constexpr int kIn = kOut + 2;
-  HWY_ALIGN float columns[kIn * kIn * kLanes];
-  for (int x = 0; x < kIn; ++x) {
+  V rows[2][kIn];
+  MOKA_UNROLL for (int x = 0; x < kIn; ++x) {
     V line[kIn];
-    MOKA_UNROLL for (int y = 0; y < kIn; ++y) line[y] = Load(part, pixels[y * kIn + x] + c);
+    MOKA_UNROLL for (int y = 0; y < kIn; ++y) line[y] = Load(part, args.pixels[y * kIn + x] + c);
     TransformInput(line);
-    MOKA_UNROLL for (int y = 0; y < kIn; ++y) hn::Store(line[y], d, columns + (y * kIn + x) * kLanes);
+    MOKA_UNROLL for (int i = 0; i < 2; ++i) rows[i][x] = line[kRowOf<kIn, kPair>[i]];
   }
-  for (int y = 0; y < kIn; ++y) {
-    V line[kIn];
-    MOKA_UNROLL for (int x = 0; x < kIn; ++x) line[x] = hn::Load(d, columns + (y * kIn + x) * kLanes);
-    TransformInput(line);
-    MOKA_UNROLL for (int x = 0; x < kIn; ++x) hn::StoreU(line[x], d, dst + (y * kIn + x) * step + c);
+  MOKA_UNROLL for (int i = 0; i < 2; ++i) {
+    TransformInput(rows[i]);
+    float* dst = args.dst + kRowOf<kIn, kPair>[i] * kIn * args.step + c;
+    MOKA_UNROLL for (int x = 0; x < kIn; ++x) hn::StoreU(rows[i][x], D(), dst + x * args.step);
   }
+}
+
+template <int kOut, class Part>
+static HWY_INLINE void InputVector(const WinogradInput& args, Part part, int64_t c) {
+  constexpr int kIn = kOut + 2;
+  if (args.ahead != 0) {
+    MOKA_UNROLL for (int y = 0; y < kIn; ++y) {
+      MOKA_UNROLL for (int x = 2; x < kIn; ++x) hwy::Prefetch(args.pixels[y * kIn + x] + args.ahead + c);
+    }
+  }
+  InputRows<kOut, 0>(args, part, c);
+  InputRows<kOut, 1>(args, part, c);
+  if constexpr (kOut > 2) InputRows<kOut, 2>(args, part, c);
 }
 
 template <int kOut>
-void Input(const float* const* pixels, int64_t channels, float* dst, int64_t step) {
-  ForEachVector(channels, [&](auto part, int64_t c) HWY_ATTR { InputVector<kOut>(pixels, part, c, dst, step); });
+void Input(const WinogradInput& args) {
+  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { InputVector<kOut>(args, part, c); });
 }
 
-template <int kOut, class Part>
-static HWY_INLINE void OutputVector(const WinogradOutput& args, Part part, int64_t c) {
+template <int kCols, class Part>
+static HWY_INLINE void FinishLine(const WinogradOutput& args, int64_t y, int64_t cols, Part part, int64_t c,
+                                  V (&line)[kCols]) {
   const D d;
-  constexpr int kIn = kOut + 2;
-  HWY_ALIGN float columns[kOut * kIn * kLanes];
-  for (int x = 0; x < kIn; ++x) {
-    V line[kIn];
-    MOKA_UNROLL for (int y = 0; y < kIn; ++y) { line[y] = Load(part, args.sums + (y * kIn + x) * args.step + c); }
-    TransformOutput(line);
-    MOKA_UNROLL for (int y = 0; y < kOut; ++y) hn::Store(line[y], d, columns + (y * kIn + x) * kLanes);
-  }
+  float* dst = args.dst + y * args.dst_row + c;
+  const float* residual = args.residual + y * args.residual_row + c;
   const V bias = args.bias != nullptr ? Load(part, args.bias + c) : hn::Zero(d);
   const V lo = hn::Set(d, args.lo), hi = hn::Set(d, args.hi);
-  for (int64_t y = 0; y < args.rows; ++y) {
-    V line[kIn];
-    MOKA_UNROLL for (int x = 0; x < kIn; ++x) line[x] = hn::Load(d, columns + (y * kIn + x) * kLanes);
-    TransformOutput(line);
-    MOKA_UNROLL for (int x = 0; x < kOut; ++x) {
-      if (x >= args.cols) break;
-      V result = hn::Add(line[x], bias);
-      if (args.residual != nullptr) {
-        result = hn::Add(result, Load(part, args.residual + y * args.residual_row + x * args.residual_pixel + c));
-      }
-      Store(part, ClipNan(result, lo, hi), args.dst + y * args.dst_row + x * args.dst_pixel + c);
+  MOKA_UNROLL for (int x = 0; x < kCols; ++x) {
+    if (x >= cols) break;
+    V result = hn::Add(line[x], bias);
+    if (args.residual != nullptr) {
+      result = hn::Add(result, Load(part, residual));
+      residual += args.residual_pixel;
     }
+    Store(part, ClipNan(result, lo, hi), dst);
+    dst += args.dst_pixel;
+  }
+}
+
+// Every second row from kFirst on.
+template <int kOut, int kFirst, bool kWhole, class Part>
+static HWY_INLINE void OutputRows(const WinogradOutput& args, Part part, int64_t c) {
+  constexpr int kIn = kOut + 2;
+  V rows[kOut / 2][kIn];
+  MOKA_UNROLL for (int x = 0; x < kIn; ++x) {
+    V line[kIn];
+    const float* sums = args.sums + x * args.step + c;
+    MOKA_UNROLL for (int y = 0; y < kIn; ++y) line[y] = Load(part, sums + y * kIn * args.step);
+    TransformOutput(line);
+    MOKA_UNROLL for (int i = 0; i < kOut / 2; ++i) rows[i][x] = line[2 * i + kFirst];
+  }
+  MOKA_UNROLL for (int i = 0; i < kOut / 2; ++i) {
+    const int64_t y = 2 * i + kFirst;
+    if (!kWhole && y >= args.rows) return;
+    TransformOutput(rows[i]);
+    V line[kOut];
+    MOKA_UNROLL for (int x = 0; x < kOut; ++x) line[x] = rows[i][x];
+    FinishLine(args, y, kWhole ? kOut : args.cols, part, c, line);
   }
 }
 
 template <int kOut>
 void Output(const WinogradOutput& args) {
-  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { OutputVector<kOut>(args, part, c); });
+  const bool whole = args.rows == kOut && args.cols == kOut;
+  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR {
+    if (whole && part.full) {
+      OutputRows<kOut, 0, true>(args, FullVector(), c);
+      OutputRows<kOut, 1, true>(args, FullVector(), c);
+    } else {
+      OutputRows<kOut, 0, false>(args, part, c);
+      OutputRows<kOut, 1, false>(args, part, c);
+    }
+  });
 }
 
 // Kernels side by side, in f64 so that weights are rounded once. The compiler makes vectors of these loops: Highway has

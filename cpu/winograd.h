@@ -25,6 +25,18 @@ namespace moka::cpu {
 inline constexpr double kWinogradA = 0.70710678118654752440;  // sqrt(1 / 2)
 inline constexpr double kWinogradB = 2 * kWinogradA;          // so that q = 1
 
+// The transform of one tile: pixel i's channels become dst[p * step + c]. Up to a vector less one of floats beyond the
+// channels is written there.
+struct WinogradInput {
+  const float* const* pixels;  // In() x In()
+  int64_t channels;
+  float* dst;
+  int64_t step;
+  // Pixels that much further are fetched meanwhile, but for the first two columns, which lie in this tile as well; or
+  // 0.
+  int64_t ahead;
+};
+
 // The pixels of one tile from its sums, over a panel of columns.
 struct WinogradOutput {
   const float* sums;  // of point p at sums + p * step
@@ -42,9 +54,7 @@ struct WinogradOutput {
 // Of one size of tiles.
 struct WinogradSize {
   int out;  // outputs along a side
-  // From In() x In() pixels, `channels` floats each, to dst[p * step + c]; up to a vector less one of floats beyond the
-  // channels is written there.
-  void (*input)(const float* const* pixels, int64_t channels, float* dst, int64_t step);
+  void (*input)(const WinogradInput& args);
   void (*output)(const WinogradOutput& args);
   // From `width` kernels side by side, tap i of kernel n at taps[i * width + n], to dst[p * step + n]. A multiple of 4;
   // zeros beyond the kernels are the caller's.
