@@ -17,9 +17,11 @@ namespace moka::cpu {
 namespace {
 
 // Of the transformed inputs of a unit: with the sums of a panel beside them they stay in a cache of 1 MiB. With many
-// channels, so many tiles all the same that the weights are worth being read, up to kMostFloats.
+// channels, kBlockTiles all the same, so that the weights are worth being read, up to kMostFloats.
 constexpr int64_t kBlockFloats = 72 << 10, kMostFloats = 160 << 10;
 constexpr int64_t kBlockTiles = 16;
+// Where not even those fit: weights come from memory once for each block, its inputs once for each panel.
+constexpr int64_t kStreamedTiles = 32;
 // Rows of the products' tiles.
 constexpr int64_t kTileRows = 4;
 // Below this many tiles a unit reads its weights too often.
@@ -106,7 +108,8 @@ Status ChooseSize(const WinogradTable& table, const Bf16Table* bf16, WinogradLau
 // Blocks of whole rows of tiles where they fit, else parts of one row.
 void ChooseBlocks(const TileTable& table, const WinogradSize& size, int workers, WinogradLaunch* launch) {
   const int64_t tile = size.Points() * RoundUp(launch->channels, 16);
-  const int64_t most = std::max<int64_t>({kBlockFloats / tile, std::min(kBlockTiles, kMostFloats / tile), 1});
+  const int64_t few = kBlockTiles * tile <= kMostFloats ? kBlockTiles : kStreamedTiles;
+  const int64_t most = std::max(kBlockFloats / tile, few);
   launch->tiles_h = CeilDiv(launch->out_h, size.out);
   launch->tiles_w = CeilDiv(launch->out_w, size.out);
   launch->col_blocks = CeilDiv(launch->tiles_w, most);
