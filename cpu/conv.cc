@@ -1,4 +1,4 @@
-// Convolution as an implicit GEMM (cpu/conv_shape.h) on tiles of f32 or of bf16.
+// Convolution as an implicit GEMM (cpu/conv_shape.h) on tiles of f32 or of bf16, or by inner products.
 #include "ops/conv.h"
 
 #include <algorithm>
@@ -6,6 +6,7 @@
 
 #include "cpu/bf16_tile.h"
 #include "cpu/conv_shape.h"
+#include "cpu/dot_tile.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
@@ -27,13 +28,14 @@ struct ConvLaunch {
   int64_t weight_group;  // elements between groups in the weight
   int64_t bf16;          // bytes of an element of the slab once it is rounded; 0: products of f32
   int64_t column_bytes;  // of packed weights
+  int64_t dots;          // by inner products
 
   int64_t K() const { return weight.K(); }
   int64_t Element() const { return bf16 != 0 ? bf16 : int64_t{sizeof(float)}; }
 };
 
 const TileTable& TilesOf(const Simd& simd, const ConvLaunch& launch) {
-  return launch.bf16 != 0 ? simd.bf16->tile : *simd.tile;
+  return launch.bf16 != 0 ? simd.bf16->tile : launch.dots != 0 ? *simd.dots : *simd.tile;
 }
 
 // Floats: pointers, the slab, a row of it before it is rounded, a panel, the program's tiles.
@@ -52,6 +54,9 @@ struct Scratch {
   }
 };
 
+enum class Products { kTiles, kDots };
+
+template <Products kProducts = Products::kTiles>
 Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
@@ -65,7 +70,7 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   if (shape.NumSegments() > kMaxSegments) return Unsupported("kernel of ", params.Points(), " points");
   launch.bias = call.has_src(2) ? 2 : -1;
   launch.packed = call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
-  if (kernel.bf16 && launch.packed == 0) return Unsupported("src 1: no constant");
+  if ((kernel.bf16 || kProducts == Products::kDots) && launch.packed == 0) return Unsupported("src 1: no constant");
   const Dims3& k = shape.kernel;
   const int64_t points = shape.Points();
   launch.weight = {{k.d, k.h, k.w, shape.channels}, {k.h * k.w, k.w, 1, points}, points * shape.channels, 1.0f};
@@ -78,6 +83,12 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   }
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   const int64_t segment = launch.K() == 0 ? 0 : launch.K() / shape.NumSegments();
+  if (kProducts == Products::kDots) {
+    if (!DotsPay(*kernel.simd->dots, *kernel.simd->tile, shape.outputs, shape.NumSegments(), segment)) {
+      return Unsupported(shape.outputs, " outputs");
+    }
+    launch.dots = 1;
+  }
   launch.bf16 = kernel.bf16 ? kernel.simd->bf16->element : 0;
   launch.column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch.K(), segment) : launch.K() * int64_t{sizeof(float)};
   const TileTable& table = TilesOf(*kernel.simd, launch);
@@ -86,10 +97,10 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
                 2 * kMaxTileRows, kernel.workers},
                &launch.shape);
   if (launch.packed != 0) {
-    choice->packs.push_back(
-        kernel.bf16 ? Bf16PanelPackSpec(1, table.widths, launch.weight, segment, shape.outputs, shape.groups,
-                                        launch.weight_group)
-                    : PanelPackSpec(1, table.widths, launch.weight, shape.outputs, shape.groups, launch.weight_group));
+    choice->packs.push_back(kernel.bf16 ? Bf16PanelPackSpec(1, table.widths, launch.weight, segment, shape.outputs,
+                                                            shape.groups, launch.weight_group)
+                                        : PanelPackSpec(1, table.PackWidths(), launch.weight, shape.outputs,
+                                                        shape.groups, launch.weight_group));
   }
   choice->units = shape.Units();
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table).floats) * sizeof(float);
@@ -219,7 +230,7 @@ void RunConv(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
 void RunConvRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<ConvLaunch>();
   const ConvShape& shape = launch.shape;
-  const Scratch layout(launch, *args.simd->tile);
+  const Scratch layout(launch, TilesOf(*args.simd, launch));
   float* scratch = args.WorkerScratch(worker);
   ConvInputs<float> inputs;
   for (int64_t line = begin; line < end; line += shape.lines) {
@@ -235,10 +246,11 @@ void RunConvRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t e
 
 std::span<const KernelRow> ConvRows() {
   static constexpr KernelRow kRows[] = {
+      {"Conv", "conv_dot", &ChooseConv<Products::kDots>, &RunConv, true, false, &RunConvRows},
       {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true, true},
-      {"Conv", "conv_bf16", &ChooseConv, &RunConv, true, true},
+      {"Conv", "conv_bf16", &ChooseConv<>, &RunConv, true, true},
       {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
-      {"Conv", "conv_igemm", &ChooseConv, &RunConv, true, false, &RunConvRows},
+      {"Conv", "conv_igemm", &ChooseConv<>, &RunConv, true, false, &RunConvRows},
       {"Conv", "conv_winograd_4x4", &ChooseWinogradOf<0>, &RunWinograd, true, false, nullptr, true},
       {"Conv", "conv_winograd_2x2", &ChooseWinogradOf<1>, &RunWinograd, true, false, nullptr, true}};
   return kRows;

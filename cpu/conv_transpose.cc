@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cpu/dot_tile.h"
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
@@ -35,6 +36,7 @@ struct ConvTransposeLaunch {
   int32_t in_place;  // the source is read where it is
   int32_t packed;    // the weights come from the pack
   int32_t bias;      // source, or -1
+  int32_t dots;      // by inner products
   int64_t weight_c, weight_m, weight_k[3], weight_group;
   int64_t first_col, slab_cols;  // inputs that a row of results reads
   // A unit: `lines` rows of results of one plane, one group, some panels.
@@ -48,6 +50,10 @@ struct ConvTransposeLaunch {
   int64_t SlabRows(int64_t count) const { return (count - 1 + (kernel[kH] - 1) * dilation[kH]) / stride[kH] + 2; }
   int64_t SlabFloats() const { return in_place != 0 ? 0 : MaxTaps(kD) * SlabRows(lines) * slab_cols * channels; }
 };
+
+const TileTable& TilesOf(const Simd& simd, const ConvTransposeLaunch& launch) {
+  return launch.dots != 0 ? *simd.dots : *simd.tile;
+}
 
 // The taps first, first + tap_step ... of result o along one dimension. They read the inputs input, input -
 // input_step...
@@ -236,16 +242,27 @@ Status ChooseConvTranspose(const Kernel& kernel, const OpCall& call, Choice* cho
   InputRange(launch, kW, 0, launch.out[kW], &launch.first_col, &last_col);
   launch.slab_cols = last_col - launch.first_col + 1;
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
-  const TileTable& table = *kernel.simd->tile;
+  const bool dots = launch.packed != 0 && DotsPay(*kernel.simd->dots, *kernel.simd->tile, launch.outputs,
+                                                  launch.MaxK() / launch.channels, launch.channels);
+  launch.dots = dots ? 1 : 0;
+  const TileTable& table = TilesOf(*kernel.simd, launch);
   ChooseBlocks(table, &launch);
   if (launch.packed != 0) {
     const PhasePack pack = PackOf(launch);
     PackSpec spec;
     spec.src = 1;
     spec.format = kTransposedPanels;
-    spec.params = {pack.kernel[0], pack.kernel[1],       pack.kernel[2],     pack.step[0],
-                   pack.step[1],   pack.step[2],         pack.channels,      pack.outputs,
-                   launch.groups,  table.widths.granule, table.widths.widest};
+    spec.params = {pack.kernel[0],
+                   pack.kernel[1],
+                   pack.kernel[2],
+                   pack.step[0],
+                   pack.step[1],
+                   pack.step[2],
+                   pack.channels,
+                   pack.outputs,
+                   launch.groups,
+                   table.PackWidths().granule,
+                   table.PackWidths().widest};
     spec.bytes = static_cast<uint64_t>(launch.groups * pack.Floats(table.widths)) * sizeof(float);
     choice->packs.push_back(spec);
   }
@@ -353,7 +370,7 @@ int64_t SetPixels(const KernelArgs& args, const ConvTransposeLaunch& launch, con
 
 void RunPhase(const KernelArgs& args, const ConvTransposeLaunch& launch, const Unit& unit, const Inputs& inputs,
               const PhaseRun& phase, float* scratch, const Scratch& layout) {
-  const TileTable& table = *args.simd->tile;
+  const TileTable& table = TilesOf(*args.simd, launch);
   auto** a = reinterpret_cast<const float**>(scratch);
   auto** dst = reinterpret_cast<float**>(scratch) + launch.MaxPixels();
   auto** residual = launch.epilogue.residual >= 0 ? a + 2 * launch.MaxPixels() : nullptr;
@@ -401,7 +418,7 @@ void RunEpilogue(const KernelArgs& args, const ConvTransposeLaunch& launch, cons
   const MicroLaunch& micro = launch.epilogue.micro;
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
-  const TileTable& table = *args.simd->tile;
+  const TileTable& table = TilesOf(*args.simd, launch);
   const Panel last = PanelAt(table.widths, launch.outputs, unit.panel_end - 1);
   const int64_t first = unit.group * launch.outputs;
   const int64_t begin = first + PanelAt(table.widths, launch.outputs, unit.panel_begin).col;
@@ -411,7 +428,7 @@ void RunEpilogue(const KernelArgs& args, const ConvTransposeLaunch& launch, cons
 
 void RunConvTranspose(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<ConvTransposeLaunch>();
-  const Scratch layout(launch, *args.simd->tile);
+  const Scratch layout(launch, TilesOf(*args.simd, launch));
   float* scratch = args.WorkerScratch(worker);
   Inputs inputs{};
   int64_t prepared = -1;

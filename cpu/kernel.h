@@ -20,7 +20,7 @@
 
 namespace moka::cpu {
 
-struct TileTable;        // cpu/tile.h
+struct TileTable;        // cpu/tile.h, cpu/dot_tile.h
 struct DepthwiseTable;   // cpu/depthwise.h
 struct RecurrentTable;   // cpu/recurrent.h
 struct VectorTable;      // cpu/vector.h
@@ -36,6 +36,7 @@ struct Bf16Table;        // cpu/bf16_tile.h
 struct Simd {
   const char* target = nullptr;  // "AVX3"; null: this machine has no target that was compiled
   const TileTable* tile = nullptr;
+  const TileTable* dots = nullptr;
   const DepthwiseTable* depthwise = nullptr;
   const RecurrentTable* recurrent = nullptr;
   const VectorTable* vector = nullptr;

@@ -18,15 +18,6 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
-// Keeps what was loaded in a register. GCC would rather read memory again for each use, and one load a use is more than
-// a core can do beside one multiply-add.
-HWY_INLINE V InRegister(V v) {
-#if HWY_ARCH_X86 && !HWY_COMPILER_MSVC
-  asm("" : "+v"(v.raw));
-#endif
-  return v;
-}
-
 // The same pointer, of which the compiler no longer knows that the last step of a loop read beside it. GCC would rather
 // keep what it read in the stack, and read it from there.
 HWY_INLINE const float* NewPointer(const float* p) {

@@ -38,6 +38,15 @@ using D = hn::CappedTag<float, HWY_MAX_BYTES / sizeof(float)>;
 using V = hn::Vec<D>;
 inline constexpr int kLanes = static_cast<int>(HWY_MAX_BYTES / sizeof(float));
 
+// Keeps what was loaded in a register. GCC would rather read memory again for each use, and one load a use is more than
+// a core can do beside one multiply-add.
+HWY_INLINE V InRegister(V v) {
+#if HWY_ARCH_X86 && !HWY_COMPILER_MSVC
+  asm("" : "+v"(v.raw));
+#endif
+  return v;
+}
+
 // `count` < kLanes floats; the other lanes are 0. Reads nothing beyond them.
 HWY_INLINE V LoadPart(const float* p, int64_t count) {
   const D d;

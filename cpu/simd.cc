@@ -10,6 +10,7 @@
 #include "cpu/byte_tile.h"
 #include "cpu/byte_vector.h"
 #include "cpu/depthwise.h"
+#include "cpu/dot_tile.h"
 #include "cpu/lanes.h"
 #include "cpu/recurrent.h"
 #include "cpu/row.h"
@@ -62,6 +63,7 @@ Simd ChosenSimd() {
   Simd simd;
   simd.target = HWY_DYNAMIC_DISPATCH(GetTargetName)();
   simd.tile = ChosenTileTable();
+  simd.dots = ChosenDotTable();
   simd.depthwise = ChosenDepthwiseTable();
   simd.recurrent = ChosenRecurrentTable();
   simd.vector = ChosenVectorTable();

@@ -27,7 +27,7 @@ struct TileArgs {
   const float* const* rows;  // one pointer per row; as b, to what the table says where that is not f32
   const int64_t* segments;   // element offsets from it
   int64_t num_segments, k_len;
-  const float* b;  // [num_segments * k_len][width]
+  const float* b;  // [num_segments * k_len][width], or the transpose where the table says so
   // What a later tile will read: a cache line for each step of this one is fetched into the L2 cache, and what this one
   // will store and add. Null: nothing is fetched.
   const float* next = nullptr;
@@ -77,6 +77,9 @@ struct TileTable {
   // units that products leave idle.
   int lanes = 0;  // floats of a vector of it
   TileFn summing[kMaxTileRows + 1] = {};
+  bool columns_apart = false;  // panels are [width][num_segments * k_len]
+
+  PanelWidths PackWidths() const { return columns_apart ? PanelWidths{1, 1} : widths; }
 };
 const TileTable* ChosenTileTable();  // null where no target was compiled
 

@@ -134,6 +134,9 @@ void AddTransposedConvolutions(std::vector<OpCase>& cases) {
     cases.push_back(Transposed(StrCat("4x4_out", n), {1, 3, 3, 5}, {3, n, 4, 4}, Window({2, 2}, {1, 1, 1, 1})));
     cases.push_back(Transposed(StrCat("3x3_width", n), {1, 5, 2, n}, {5, 7, 3, 3}, Window({2, 2}, {1, 1, 1, 1})));
   }
+  for (const int64_t n : {1, 2, 3}) {
+    cases.push_back(Transposed(StrCat("to_few_", n), {1, 66, 5, 6}, {66, n, 4, 4}, Window({2, 2}, {1, 1, 1, 1})));
+  }
   const Shape x = {1, 6, 5, 4};
   cases.push_back(Transposed("3x3", x, {6, 9, 3, 3}));
   cases.push_back(Transposed("stride1_pads", x, {6, 9, 3, 3}, Window({1, 1}, {1, 1, 1, 1})));

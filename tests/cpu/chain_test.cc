@@ -112,6 +112,13 @@ TEST(Chain, CopiesAndProgramsOfTheirOwn) {
   }
 }
 
+TEST(Chain, ToFewOutputs) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {1, 8, 45, 30});
+  const ValueId wide = b.Node("Relu", {b.Conv(x, 8, 64, 1, 1, 1, true)});
+  ExpectSameBits(b.Finish({b.Conv(wide, 64, 3, 3)}), 128 << 10, {"conv_igemm", "conv_dot"});
+}
+
 TEST(Chain, NarrowGroups) {
   for (const int64_t stride : {1, 2}) {
     GraphBuilder b;

@@ -39,6 +39,7 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
                              "conv_winograd",
                              "conv_grouped",
                              "conv_few",
+                             "conv_dot",
                              "depthwise",
                              "micro",
                              "lanes",

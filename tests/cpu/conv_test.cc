@@ -2,6 +2,8 @@
 #include <random>
 #include <utility>
 
+#include "cpu/dot_tile.h"
+#include "cpu/simd.h"
 #include "tests/cpu/run_op.h"
 
 namespace moka {
@@ -72,7 +74,7 @@ TEST_P(Conv, RandomShapesWithTails) {
     shape.groups = Pick(random, {1, 1, 1, 2, 3});
     const bool few = shape.groups > 1 || shape.rank != 2;  // others have a kernel of their own
     shape.in_per_group = few ? Pick(random, {1, 3, 4, 5, 18, 17}) : Pick(random, {5, 6, 17, 18});
-    shape.out_per_group = Pick(random, {2, 3, 8, 15, 16, 33, 65});
+    shape.out_per_group = Pick(random, {5, 6, 8, 15, 16, 33, 65});
     for (int d = 0; d < shape.rank; ++d) {
       const auto k = static_cast<size_t>(d);
       shape.in[k] = Pick(random, {1, 2, 5, 7, 13});
@@ -91,6 +93,40 @@ TEST_P(Conv, RandomShapesWithTails) {
     CheckOp(device(), test, Kernel("conv_igemm"), 1e-4, shape.Name());
   }
   EXPECT_GT(runs, 150);
+}
+
+// Of deep images, by inner products: all numbers of columns, segments with tails, blocks of pixels with tails.
+TEST_P(Conv, FewOutputs) {
+  const cpu::Simd simd = cpu::SimdForTarget(GetParam());
+  std::mt19937 random(21);
+  int runs = 0;
+  for (int i = 0; i < 200; ++i) {
+    ConvShape shape;
+    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2, 3}));
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.groups = Pick(random, {1, 1, 1, 2});
+    shape.in_per_group = Pick(random, {16, 31, 33, 64, 67});
+    shape.out_per_group = Pick(random, {1, 2, 3, 4});
+    int64_t points = 1;
+    for (int d = 0; d < shape.rank; ++d) {
+      const auto k = static_cast<size_t>(d);
+      shape.in[k] = Pick(random, {2, 5, 7, 13});
+      shape.kernel[k] = Pick(random, {1, 2, 3, 5});
+      shape.stride[k] = Pick(random, {1, 1, 2});
+      shape.dilation[k] = Pick(random, {1, 1, 1, 2});
+      shape.begin[k] = Pick(random, {0, 1, 2});
+      shape.end[k] = Pick(random, {0, 1, 3});
+      points *= shape.kernel[k];
+    }
+    shape.row_major_src = random() % 4 == 0;
+    shape.bias = random() % 2 == 0;
+    if (!cpu::DotsPay(*simd.dots, *simd.tile, shape.out_per_group, points, shape.in_per_group)) continue;
+    OpTest test;
+    if (!MakeConv(shape, random, &test)) continue;
+    ++runs;
+    CheckOp(device(), test, Kernel("conv_dot"), 1e-4, shape.Name());
+  }
+  EXPECT_GT(runs, 60);
 }
 
 // Sources of both formats, each distance of neighbours, tiles that overlap and tiles of one pixel, borders, all panels.
@@ -282,7 +318,8 @@ TEST_P(Conv, Winograd) {
 
 TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
-  for (const std::string family : {"depthwise", "conv_grouped", "conv_few", "conv_igemm", "conv_winograd"}) {
+  for (const std::string family :
+       {"depthwise", "conv_grouped", "conv_few", "conv_dot", "conv_igemm", "conv_winograd"}) {
     for (int kind = 0; kind < 4; ++kind) {
       ConvShape shape = family == "conv_winograd" ? Same3x3(64, 67, 18, 21) : Same3x3(9, 35, 9, 11);
       if (family == "depthwise") {
@@ -293,6 +330,8 @@ TEST_P(Conv, Epilogues) {
         shape.in_per_group = shape.out_per_group = 4;
       } else if (family == "conv_few") {
         shape = Same3x3(3, 35, 9, 17);
+      } else if (family == "conv_dot") {
+        shape = Same3x3(64, 3, 9, 11);
       }
       OpTest test;
       ASSERT_TRUE(MakeConv(shape, random, &test));
@@ -324,7 +363,8 @@ TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
   strided.stride = {2, 2, 1};
   ConvShape depthwise = Same3x3(1, 1, 39, 40);
   depthwise.groups = 48;
-  for (ConvShape shape : {strided, Same3x3(32, 48, 40, 40), Same3x3(3, 48, 60, 75), depthwise}) {
+  for (ConvShape shape :
+       {strided, Same3x3(32, 48, 40, 40), Same3x3(3, 48, 60, 75), Same3x3(64, 2, 45, 45), depthwise}) {
     shape.batch = 2;
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));
