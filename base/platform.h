@@ -72,6 +72,9 @@ inline constexpr bool kHasThreads = true;
 int HardwareThreads();      // that this process may use, at least 1
 uint64_t CoreCacheBytes();  // the largest cache that a core has for itself (L2); a usual size where nobody says
 int CurrentCpu();           // where the calling thread runs now; -1 when unknown
+// Moves the calling thread away from that processor now, to any other that it may run on; the scheduler is free again
+// afterwards. Does nothing where there is no other one.
+void LeaveCpu(int cpu);
 std::string CpuName();      // "AMD EPYC 9R14"; the architecture where the system does not tell
 uint64_t PhysicalMemory();  // bytes; 0 when unknown
 double NowMicroseconds();   // monotonic

@@ -114,7 +114,14 @@ void ThreadPool::DrainShare(int share, int worker) {
   }
 }
 
-// True when a new generation came while spinning. A thread that shares the caller's core gives it up.
+// A thread that wakes or waits on the caller's core would only take turns with it, and some schedulers leave it there
+// for many milliseconds.
+void ThreadPool::LeaveCallerCpu() const {
+  const int cpu = caller_cpu_.load(std::memory_order_relaxed);
+  if (spin_ && CurrentCpu() == cpu) LeaveCpu(cpu);
+}
+
+// True when a new generation came while spinning.
 bool ThreadPool::SpinForNext(uint32_t seen) const {
   if (!spin_) return false;
   const double end = NowMicroseconds() + kSpinMicroseconds;
@@ -123,7 +130,7 @@ bool ThreadPool::SpinForNext(uint32_t seen) const {
       if (generation_.load(std::memory_order_acquire) != seen) return true;
       CpuPause();
     }
-    if (CurrentCpu() == caller_cpu_.load(std::memory_order_relaxed)) std::this_thread::yield();
+    LeaveCallerCpu();
   } while (NowMicroseconds() < end);
   return false;
 }
@@ -137,6 +144,7 @@ void ThreadPool::Work(int worker) {
       sleepers_.fetch_add(1);
       FutexWait(&generation_, seen);
       sleepers_.fetch_sub(1);
+      LeaveCallerCpu();
     }
     seen = generation_.load(std::memory_order_acquire);
     if (quit_.load()) return;

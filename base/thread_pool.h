@@ -32,6 +32,7 @@ class ThreadPool final : public Executor {
  private:
   void Work(int worker);
   bool SpinForNext(uint32_t seen) const;
+  void LeaveCallerCpu() const;
   void Drain(int worker);
   void DrainShare(int share, int worker);
   void RunShared(uint32_t n);

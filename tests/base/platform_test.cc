@@ -237,5 +237,23 @@ TEST(Platform, TimeGoesForward) {
   EXPECT_LT(elapsed, 60e6);
 }
 
+TEST(Platform, LeavesACpuForAnotherOne) {
+  const int cpu = CurrentCpu();
+  if (cpu < 0 || HardwareThreads() < 2) GTEST_SKIP() << "nowhere to go";
+  const int threads = HardwareThreads();
+  // The scheduler may bring the thread back between two calls, but not every time.
+  bool left = false;
+  for (int i = 0; i < 100 && !left; ++i) {
+    const int before = CurrentCpu();
+    LeaveCpu(before);
+    left = CurrentCpu() != before;
+  }
+  EXPECT_TRUE(left);
+  EXPECT_EQ(HardwareThreads(), threads);
+  LeaveCpu(-1);
+  LeaveCpu(1 << 20);
+  EXPECT_EQ(HardwareThreads(), threads);
+}
+
 }  // namespace
 }  // namespace moka
