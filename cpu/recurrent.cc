@@ -1,5 +1,6 @@
 // LSTM, GRU, RNN. A unit is one direction of a block of rows of the batch, over all steps: the inputs of many steps are
-// one product with W, then each step multiplies the rows' states with R, on top of it, and runs the cell.
+// one product with W, then each step multiplies the rows' states with R, on top of it, and runs the cell. Where there
+// is one row, the inputs of later steps are multiplied beside states (cpu/recurrent_ahead.h).
 #include "cpu/recurrent.h"
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
+#include "cpu/recurrent_ahead.h"
 
 namespace moka::cpu {
 namespace {
@@ -36,15 +38,17 @@ struct RecurrentLaunch {
   int64_t b_direction, p_direction;
   int32_t has_b, has_lens, has_h0, has_c0, has_p, has_y, has_yh, has_yc;
   int64_t block_rows, blocks, chunk;
+  int32_t ahead;  // inputs are multiplied beside states
 
   int64_t Columns() const { return params.gates() * sizes.hidden; }
 };
 
 // Scratch of a worker, in floats. Rows of pointers come first.
 struct Layout {
-  int64_t gates, h, c, extra, bias, w, r, floats;
+  int64_t gates, h, c, extra, bias, ahead, w, r, floats;
 
-  Layout(const RecurrentLaunch& launch, const TileTable& table) {
+  Layout(const RecurrentLaunch& launch, const Simd& simd) {
+    const TileTable& table = *simd.tile;
     const int64_t rows = launch.block_rows, hidden = launch.sizes.hidden;
     const int64_t pointers = 2 * rows * launch.chunk + 3 * rows;
     gates = RoundUp(pointers * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
@@ -52,7 +56,8 @@ struct Layout {
     c = h + RoundUp(rows * hidden, 16);
     extra = c + RoundUp(rows * hidden, 16);
     bias = extra + RoundUp(rows * hidden, 16);
-    w = bias + RoundUp(launch.Columns() + hidden, 16);
+    ahead = bias + RoundUp(launch.Columns() + hidden, 16);
+    w = ahead + (launch.ahead == 0 ? 0 : RoundUp(RecurrentAhead::ScratchFloats(simd, launch.sizes.input), 16));
     r = w + (launch.w.packed != 0 ? 0 : launch.w.Floats(table));
     floats = r + (launch.r.packed != 0 ? 0 : launch.r.Floats(table));
   }
@@ -112,6 +117,14 @@ void FillOperands(const OpCall& call, RecurrentLaunch* launch) {
   if (launch->has_y != 0) launch->y = params.StridesOfY(call.dst[0]);
 }
 
+bool RunsAhead(const Simd& simd, const RecurrentLaunch& launch) {
+  if (simd.recurrent->product == nullptr) return false;
+  const PanelWidths& widths = simd.tile->widths;
+  const auto widest = [&](int64_t n) { return NumPanels(widths, n) * simd.recurrent->widest == n; };
+  return launch.block_rows == 1 && launch.sizes.steps > simd.recurrent->ahead_rows && widest(launch.w.n) &&
+         widest(launch.r.n);
+}
+
 Status ChooseRecurrent(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireFloats(call));
   RecurrentLaunch launch{};
@@ -141,8 +154,10 @@ Status ChooseRecurrent(const Kernel& kernel, const OpCall& call, Choice* choice)
   launch.block_rows = CeilDiv(sizes.batch, launch.blocks);
   launch.blocks = CeilDiv(sizes.batch, launch.block_rows);
   launch.chunk = std::clamp<int64_t>(kGateFloats / (launch.block_rows * launch.Columns()), 1, sizes.steps);
+  launch.ahead = RunsAhead(*kernel.simd, launch) ? 1 : 0;
+  if (launch.ahead != 0) launch.chunk = 2 * kernel.simd->recurrent->ahead_rows;  // of these steps and of the next ones
   choice->units = params.directions * launch.blocks;
-  choice->scratch_per_worker = static_cast<uint64_t>(Layout(launch, *kernel.simd->tile).floats) * sizeof(float);
+  choice->scratch_per_worker = static_cast<uint64_t>(Layout(launch, *kernel.simd).floats) * sizeof(float);
   const double flops = call.op->cost(call).flops;
   choice->cost_us = flops / kFlopsPerMicrosecond +
                     4.0 * static_cast<double>(sizes.steps * launch.Columns() * sizes.hidden) / kBytesPerMicrosecond;
@@ -163,7 +178,7 @@ class RecurrentUnit {
         rows_(std::min(launch.block_rows, launch.sizes.batch - first_)),
         hidden_(launch.sizes.hidden),
         columns_(launch.Columns()) {
-    const Layout layout(launch, table_);
+    const Layout layout(launch, *args.simd);
     auto** pointers = reinterpret_cast<float**>(scratch);
     x_rows_ = const_cast<const float**>(pointers);
     gate_rows_ = pointers + launch.chunk * launch.block_rows;
@@ -176,11 +191,17 @@ class RecurrentUnit {
     bias_ = scratch + layout.bias;
     w_ = Weights(launch.w, P::kW, 0, scratch + layout.w);
     r_ = Weights(launch.r, P::kR, launch.w.packed, scratch + layout.r);
+    ahead_scratch_ = scratch + layout.ahead;
   }
 
   Status Run() {
     MOKA_RETURN_IF_ERROR(CheckLengths());
     Start();
+    if (launch_.ahead != 0) {
+      RunAhead();
+      Finish();
+      return Status();
+    }
     for (int64_t step = 0; step < longest_; step += launch_.chunk) {
       const int64_t end = std::min(step + launch_.chunk, longest_);
       MultiplyInputs(step, end);
@@ -192,6 +213,25 @@ class RecurrentUnit {
   }
 
  private:
+  // The first steps are as many as whole turns leave.
+  void RunAhead() {
+    const int64_t rows = args_.simd->recurrent->ahead_rows;
+    RecurrentAhead ahead(*args_.simd, w_, launch_.sizes.input, columns_, bias_, ahead_scratch_);
+    ahead_ = &ahead;
+    int64_t first = 0;  // row of gates
+    int64_t end = longest_ == 0 ? 0 : (longest_ - 1) % rows + 1;
+    MultiplyInputs(0, end);
+    for (int64_t i = 0; i < launch_.chunk; ++i) gate_rows_[i] = gates_ + i * columns_;
+    for (int64_t step = 0; step < longest_; end += rows, first = rows - first) {
+      if (end < longest_) {
+        const int64_t x_step = launch_.params.reversed(direction_) ? -launch_.x.step : launch_.x.step;
+        ahead.Begin(RowOf(args_.Src(P::kX), launch_.x, StepOf(0, end), 0), x_step, gate_rows_[rows - first],
+                    (end - step) * (columns_ / args_.simd->recurrent->widest));
+      }
+      for (int64_t i = first; step < end; ++step, ++i) Step(step, gate_rows_[i], gate_rows_ + i);
+    }
+  }
+
   int64_t LengthOf(int64_t row) const {
     return launch_.has_lens != 0 ? static_cast<const int32_t*>(args_.src[P::kLens])[first_ + row] : launch_.sizes.steps;
   }
@@ -269,6 +309,19 @@ class RecurrentUnit {
     }
   }
 
+  void MultiplyStates(int64_t group, const float* const* a, float* const* dst, bool add, const float* bias,
+                      int64_t first_col, bool back) {
+    if (ahead_ == nullptr) return Multiply(launch_.r, r_, group, rows_, a, dst, add, bias, first_col, back);
+    const int64_t n = launch_.r.n, k = launch_.r.k, widest = table_.widths.widest;
+    float* sums = *dst + first_col;
+    if (!add) std::memcpy(sums, bias, static_cast<size_t>(n) * sizeof(float));
+    const float* b = r_ + group * n * k;
+    for (int64_t i = 0; i < n; i += widest) {
+      const int64_t col = back ? n - widest - i : i;
+      ahead_->Multiply(*a, k, b + col * k, sums + col);
+    }
+  }
+
   // Rows beyond their length are multiplied too, with what is in X there or, reversed, at its first step.
   void MultiplyInputs(int64_t begin, int64_t end) {
     for (int64_t s = begin; s < end; ++s) {
@@ -289,7 +342,7 @@ class RecurrentUnit {
     const bool back = step % 2 != 0;
     for (int64_t i = 0; i < (gru ? 2 : 1); ++i) {
       const int64_t group = gru && back ? 1 - i : i;
-      Multiply(launch_.r, r_, group, rows_, h_rows_, gate_rows, true, nullptr, group * launch_.r.n, back);
+      MultiplyStates(group, h_rows_, gate_rows, true, nullptr, group * launch_.r.n, back);
     }
     if (gru) ResetCandidate(cell, cells, gates, gate_rows);
     for (int64_t row = 0; row < rows_; ++row) {
@@ -313,7 +366,7 @@ class RecurrentUnit {
   void ResetCandidate(const RecurrentCell& cell, const RecurrentTable& cells, float* gates, float* const* gate_rows) {
     const int64_t candidate = 2 * hidden_;
     if (SplitsCandidate()) {
-      Multiply(launch_.r, r_, 2, rows_, h_rows_, extra_rows_, false, bias_ + columns_, 0);
+      MultiplyStates(2, h_rows_, extra_rows_, false, bias_ + columns_, 0, false);
       for (int64_t row = 0; row < rows_; ++row) {
         float* gate = gates + row * columns_;
         cells.gru_reset(cell, gate + hidden_, extra_rows_[row], gate + candidate, gate + candidate, hidden_);
@@ -323,7 +376,7 @@ class RecurrentUnit {
     for (int64_t row = 0; row < rows_; ++row) {
       cells.gru_reset(cell, gates + row * columns_ + hidden_, h_rows_[row], nullptr, extra_rows_[row], hidden_);
     }
-    Multiply(launch_.r, r_, 2, rows_, extra_rows_, gate_rows, true, nullptr, candidate);
+    MultiplyStates(2, extra_rows_, gate_rows, true, nullptr, candidate, false);
   }
 
   void Finish() {
@@ -345,8 +398,9 @@ class RecurrentUnit {
   int64_t longest_ = 0;
   const float** x_rows_;
   float **gate_rows_, **h_rows_, **extra_rows_;
-  float *gates_, *h_, *c_, *extra_, *bias_;
+  float *gates_, *h_, *c_, *extra_, *bias_, *ahead_scratch_;
   const float *w_, *r_;
+  RecurrentAhead* ahead_ = nullptr;
 };
 
 void RunRecurrent(const KernelArgs& args, int64_t begin, int64_t end, int worker) {

@@ -14,6 +14,17 @@ struct RecurrentCell {
   bool input_forget;
 };
 
+// dst[0, widest) += a[0, k) * b[k][widest], a panel of R. Meanwhile `steps` of another product, each followed by
+// `between` elements of a: sums[ahead_rows][lanes] += x[step][row] * w[step][lane], w in a panel of the widest.
+struct RecurrentProduct {
+  const float *a, *b;
+  float* dst;
+  int64_t k;
+  const float *x, *w;
+  float* sums;
+  int64_t steps, between;
+};
+
 struct RecurrentTable {
   // gates: i o f c, n floats each. c and h are replaced. peephole: i o f, n floats each, or null.
   void (*lstm)(const RecurrentCell& cell, const float* gates, const float* peephole, float* c, float* h, int64_t n);
@@ -24,6 +35,8 @@ struct RecurrentTable {
   void (*gru)(const RecurrentCell& cell, const float* update, const float* candidate, float* h, int64_t n);
   // h = f(gate).
   void (*rnn)(const RecurrentCell& cell, const float* gate, float* h, int64_t n);
+  void (*product)(const RecurrentProduct& product) = nullptr;  // null: does not pay
+  int ahead_rows = 0, lanes = 0, widest = 0;
 };
 const RecurrentTable* ChosenRecurrentTable();  // null where no target was compiled
 

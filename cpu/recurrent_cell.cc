@@ -5,6 +5,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
 #include "cpu/functions-inl.h"
+#include "cpu/recurrent_product-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -92,7 +93,12 @@ void RnnRow(const RecurrentCell& cell, const float* gate, float* h, int64_t n) {
 }
 
 const RecurrentTable* GetRecurrentTable() {
+#if HWY_TARGET <= HWY_AVX3
+  static constexpr RecurrentTable kTable = {&LstmRow,       &GruReset,  &GruRow, &RnnRow,
+                                            &RecurrentStep, kAheadRows, kLanes,  kStateVectors * kLanes};
+#else
   static constexpr RecurrentTable kTable = {&LstmRow, &GruReset, &GruRow, &RnnRow};
+#endif
   return &kTable;
 }
 

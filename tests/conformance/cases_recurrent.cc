@@ -54,16 +54,46 @@ void AddForms(const std::string& op, std::vector<OpCase>& cases) {
   add("/many_steps", {.steps = 40, .batch = 1, .hidden = 3});
 }
 
+// One row whose gates fill panels of the widest vectors. Candidates are small multiples of sums, so that states forget:
+// those of so many random weights would double rounding errors from step to step.
+void AddSingleRows(const std::string& op, std::vector<OpCase>& cases) {
+  const auto add = [&](const std::string& name, const Net& net) {
+    std::vector<std::string> functions = {"Affine"};
+    if (op != "RNN") functions.insert(functions.begin(), "Sigmoid");
+    if (op == "LSTM") functions.push_back("Tanh");
+    const size_t count = functions.size();
+    for (size_t i = 0; net.both && i < count; ++i) functions.push_back(functions[i]);
+    Attributes attrs = Attrs({{"activations", Texts(functions)},
+                              {"activation_alpha", Floats(net.both ? std::vector{0.02f, 0.03f} : std::vector{0.02f})},
+                              {"activation_beta", Floats(net.both ? std::vector{0.1f, 0.2f} : std::vector{0.1f})}});
+    cases.push_back(RecurrentCase(op + name, net, std::move(attrs)));
+  };
+  for (const int64_t steps : {16, 17, 33, 50}) {
+    add(StrCat("/one_row", steps), {.steps = steps, .batch = 1, .input = 7, .hidden = 64, .both = true});
+  }
+  add("/one_row_wide", {.steps = 20, .batch = 1, .input = 300, .hidden = 64});
+  add("/one_row_narrow", {.steps = 40, .batch = 1, .input = 1, .hidden = 128, .weights = false});
+  add("/one_row_bare", {.steps = 33, .batch = 1, .hidden = 64, .bias = false, .initial = false});
+}
+
 }  // namespace
 
 std::vector<OpCase> RecurrentCases() {
   std::vector<OpCase> cases;
-  for (const char* op : {"LSTM", "GRU", "RNN"}) AddForms(op, cases);
+  for (const char* op : {"LSTM", "GRU", "RNN"}) {
+    AddForms(op, cases);
+    AddSingleRows(op, cases);
+  }
   cases.push_back(RecurrentCase("LSTM/peephole", {.both = true, .peephole = true}));
   cases.push_back(RecurrentCase("LSTM/input_forget", {}, Attrs({{"input_forget", int64_t{1}}})));
   const Attributes before_reset = Attrs({{"linear_before_reset", int64_t{1}}});
   cases.push_back(RecurrentCase("GRU/linear_before_reset", {.both = true}, before_reset));
   cases.push_back(RecurrentCase("GRU/linear_before_reset_no_bias", {.bias = false}, before_reset));
+  cases.push_back(RecurrentCase("GRU/one_row_linear_before_reset",
+                                {.steps = 20, .batch = 1, .hidden = 64, .initial = false},
+                                Attrs({{"linear_before_reset", int64_t{1}},
+                                       {"activations", Texts({"Sigmoid", "Affine"})},
+                                       {"activation_alpha", Floats({0.02f})}})));
   // Functions that neither saturate nor cut let values grow: one step, no state.
   for (const char* function : {"Relu", "Affine", "LeakyRelu", "ThresholdedRelu", "ScaledTanh", "HardSigmoid", "Elu",
                                "Softsign", "Softplus", "Sigmoid"}) {
