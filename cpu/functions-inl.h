@@ -177,7 +177,7 @@ HWY_INLINE V VectorGeluTanh(V x) {
   const D d;
   const V cube = hn::Mul(hn::Mul(x, x), x);
   const V u = hn::Mul(hn::Set(d, 1.59576912f), hn::MulAdd(hn::Set(d, 0.044715f), cube, x));
-  return hn::Mul(x, VectorSigmoid(u));
+  return TimesSigmoid(x, u);
 }
 
 #endif

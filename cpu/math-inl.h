@@ -27,7 +27,7 @@ HWY_INLINE V Polynomial(V x, float first, Rest... rest) {
 // n times it is exact, and a rest.
 struct ExpParts {
   V p;
-  hn::Vec<hn::RebindToSigned<D>> biased;  // n in the low bits
+  hn::Vec<hn::RebindToSigned<D>> bits;  // n in the low ones, or 2^n
 };
 inline constexpr float kExpRound = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
 HWY_INLINE ExpParts SplitExp(V x) {
@@ -47,7 +47,7 @@ HWY_INLINE V ExpOfRange(V x) {
   const D d;
   const hn::RebindToSigned<D> di;
   const ExpParts parts = SplitExp(x);
-  const auto exponent = hn::Sub(parts.biased, hn::BitCast(di, hn::Set(d, kExpRound)));
+  const auto exponent = hn::Sub(parts.bits, hn::BitCast(di, hn::Set(d, kExpRound)));
   const auto low = hn::ShiftRight<1>(exponent);
   const auto one = hn::Set(di, 127);
   const V scale_low = hn::BitCast(d, hn::ShiftLeft<23>(hn::Add(low, one)));
@@ -63,30 +63,35 @@ HWY_INLINE V VectorExp(V x) {
 // For |x| <= 87.34 or NaN, whose results are normal numbers: one factor is enough, and its exponent is n plus the bias:
 // the other bits of the rounded number are shifted out.
 #if HWY_TARGET == HWY_AVX3
-// exp(x) = 2^(n/16) p with x = n ln(2)/16 + r and |r| <= ln(2)/32: a vector holds the sixteen fractions of 2, and a
-// polynomial of degree 3 is within 1e-8 of exp(r).
-HWY_ALIGN static constexpr float kSixteenthsOfTwo[16] = {
-    1.0f,        1.04427378f, 1.09050773f, 1.13878863f, 1.18920712f, 1.24185781f, 1.29683955f, 1.35425555f,
-    1.41421356f, 1.47682615f, 1.54221083f, 1.61049033f, 1.68179283f, 1.75625216f, 1.83400809f, 1.91520656f};
-HWY_INLINE V ExpNormal(V x) {
+// exp(+-x) = 2^(n/16) p with +-x = n ln(2)/16 +- r and |r| <= ln(2)/32: a vector holds the sixteen fractions of 2, and
+// a polynomial of degree 3 is within 1e-8 of exp(+-r). n, shifted to the exponent, brings its four low bits with it:
+// fraction i is less by i << 19.
+HWY_ALIGN static constexpr int32_t kSixteenthsOfTwo[16] = {
+    0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+    0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d};
+template <int kSign>
+HWY_INLINE ExpParts SplitNormalExp(V x) {
   const D d;
   const hn::RebindToSigned<D> di;
-  const V biased = hn::MulAdd(x, hn::Set(d, 16 * 1.44269504f), hn::Set(d, kExpRound));
+  const V biased = hn::MulAdd(x, hn::Set(d, kSign * 16 * 1.44269504f), hn::Set(d, kExpRound));
   const V n = hn::Sub(biased, hn::Set(d, kExpRound));
-  V r = hn::NegMulAdd(n, hn::Set(d, 0.693145752f / 16), x);
-  r = hn::NegMulAdd(n, hn::Set(d, 1.42860677e-6f / 16), r);
+  V r = hn::MulAdd(n, hn::Set(d, -kSign * 0.693145752f / 16), x);
+  r = hn::MulAdd(n, hn::Set(d, -kSign * 1.42860677e-6f / 16), r);
   const auto bits = hn::BitCast(di, biased);
-  const auto fraction = hn::IndicesFromVec(d, hn::And(bits, hn::Set(di, 15)));
-  const V power = hn::TableLookupLanes(hn::Load(d, kSixteenthsOfTwo), fraction);
-  const V scale = hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(hn::ShiftRight<4>(bits)), hn::BitCast(di, power)));
-  return hn::Mul(Polynomial(r, 1.0f / 6, 0.5f, 1.0f, 1.0f), scale);
+  // TableLookupLanes asks for indices below 16; the instruction takes the low four bits.
+  const hn::Vec<decltype(di)> fraction{_mm512_permutexvar_epi32(bits.raw, hn::Load(di, kSixteenthsOfTwo).raw)};
+  return {Polynomial(r, kSign / 6.0f, 0.5f, kSign, 1.0f), hn::Add(hn::ShiftLeft<19>(bits), fraction)};
+}
+HWY_INLINE V ExpNormal(V x) {
+  const ExpParts parts = SplitNormalExp<1>(x);
+  return hn::Mul(parts.p, hn::BitCast(D(), parts.bits));
 }
 #else
 HWY_INLINE V ExpNormal(V x) {
   const D d;
   const hn::RebindToSigned<D> di;
   const ExpParts parts = SplitExp(x);
-  return hn::Mul(parts.p, hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(parts.biased), hn::Set(di, 127 << 23))));
+  return hn::Mul(parts.p, hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(parts.bits), hn::Set(di, 127 << 23))));
 }
 #endif
 inline constexpr float kLowestNormalExp = -87.33654f;
@@ -118,17 +123,16 @@ HWY_INLINE V VectorErf(V x) {
   return ClipNan(hn::Div(hn::Mul(x, p), q), hn::Set(d, -1.0f), hn::Set(d, 1.0f));
 }
 
-// Small results stay precise, those below the normal numbers are 0.
+// a / (1 + exp(-x)). Small results of 1 / (1 + exp(-x)) stay precise, those below the normal numbers may be 0.
 #if HWY_TARGET == HWY_AVX3
-// 1 / (1 + exp(-x)). A step of Newton's from an estimate of 14 bits is within a unit in the last place, and costs less
-// than a division of 16 lanes.
-HWY_INLINE V VectorSigmoid(V x) {
+// exp(-x) is infinite from 128 ln(2) on. A division of 16 lanes takes six cycles, but next to none of the multiplier's.
+HWY_INLINE V TimesSigmoid(V a, V x) {
   const D d;
-  const V one = hn::Set(d, 1.0f), lowest = hn::Set(d, kLowestNormalExp);
-  const V y = hn::Add(one, ExpNormal(hn::Neg(ClipNan(x, lowest, hn::Neg(lowest)))));
-  const V r = hn::ApproximateReciprocal(y);
-  return hn::IfThenZeroElse(hn::Lt(x, lowest), hn::MulAdd(r, hn::NegMulAdd(y, r, one), r));
+  const V one = hn::Set(d, 1.0f);
+  const ExpParts parts = SplitNormalExp<-1>(ClipNan(x, hn::Set(d, -88.7228394f), hn::Set(d, -kLowestNormalExp)));
+  return hn::Div(a, hn::MulAdd(parts.p, hn::BitCast(d, parts.bits), one));
 }
+HWY_INLINE V VectorSigmoid(V x) { return TimesSigmoid(hn::Set(D(), 1.0f), x); }
 #else
 // e / (1 + e) for x < 0 and 1 / (1 + e) else, with e = exp(-|x|): nothing overflows.
 HWY_INLINE V VectorSigmoid(V x) {
@@ -137,9 +141,10 @@ HWY_INLINE V VectorSigmoid(V x) {
   const V e = VectorExpFlushed(hn::Or(x, hn::Set(d, -0.0f)));
   return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
 }
+HWY_INLINE V TimesSigmoid(V a, V x) { return hn::Mul(a, VectorSigmoid(x)); }
 #endif
 
-HWY_INLINE V VectorSilu(V x) { return hn::Mul(x, VectorSigmoid(x)); }
+HWY_INLINE V VectorSilu(V x) { return TimesSigmoid(x, x); }
 
 HWY_INLINE V VectorGelu(V x) {
   const D d;
