@@ -1,6 +1,6 @@
-// 3x3 convolution by Winograd's minimal filtering (cpu/winograd.h): per unit of work, a block of tiles is transformed,
-// then for each panel of output channels one product for each point of the transform, of matrices [tiles, channels] x
-// [channels, panel] are formed and transformed back.
+// 3x3 convolution by Winograd's minimal filtering (cpu/winograd.h), strides of 1 or 2: per unit of work, a block of
+// tiles is transformed, then for each panel of output channels one product for each point of the transform, of matrices
+// [tiles, channels] x [channels, panel] are formed and transformed back.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -18,7 +18,7 @@ namespace {
 
 // Of the transformed inputs of a unit: with the sums of a panel beside them they stay in a cache of 1 MiB. With many
 // channels, kBlockTiles all the same, so that the weights are worth being read, up to kMostFloats.
-constexpr int64_t kBlockFloats = 72 << 10, kMostFloats = 160 << 10;
+constexpr int64_t kBlockFloats = 72 << 10, kMostFloats = 168 << 10;
 constexpr int64_t kBlockTiles = 16;
 // Where not even those fit: weights come from memory once for each block, its inputs once for each panel.
 constexpr int64_t kStreamedTiles = 32;
@@ -35,7 +35,7 @@ struct WinogradLaunch {
   int32_t bias;  // source, or -1
   int32_t size;  // of WinogradTable
   int64_t batch, channels, outputs;
-  int64_t in_h, in_w, pad_h, pad_w, out_h, out_w;
+  int64_t stride, in_h, in_w, pad_h, pad_w, out_h, out_w;
   int64_t src_image, src_row, src_pixel;
   // A unit: at most tile_rows x tile_cols tiles of one image, panels_per_unit panels.
   int64_t tiles_h, tiles_w, tile_rows, tile_cols, row_blocks, col_blocks, panels, panels_per_unit, panel_blocks;
@@ -70,7 +70,7 @@ struct Scratch {
 // Estimates in microseconds. What the fewer products save has to pay for the transforms, for weights that are up to
 // four times as many bytes, and for short sums: a tile of GEMM loads and stores its sums whatever the number of
 // channels.
-constexpr double kFlops = 100e3, kBytes = 24e3, kTransformed = 3e3;  // a microsecond
+constexpr double kFlops = 100e3, kBytes = 24e3, kTransformed = 9e3;  // a microsecond
 constexpr double kStartChannels = 12;
 
 // `bf16`: the products by which a session would replace them; null: of f32.
@@ -86,14 +86,16 @@ double Cost(const WinogradLaunch& launch, const WinogradSize& size) {
   const auto channels = static_cast<double>(launch.channels), outputs = static_cast<double>(launch.outputs);
   const auto tiles =
       static_cast<double>(launch.batch * CeilDiv(launch.out_h, size.out) * CeilDiv(launch.out_w, size.out));
-  const double points = size.Points();
+  const double points = size.Points(), kernels = size.Kernels();
   return 2 * points * (channels + kStartChannels) * outputs * tiles / kFlops +
-         points * (channels + outputs) * tiles / kTransformed + 4 * points * channels * outputs / kBytes;
+         points * (channels + outputs) * tiles / kTransformed + 4 * kernels * channels * outputs / kBytes;
 }
 
 // Small images have few large tiles to share the large weights: there the smaller ones are faster.
 Status ChooseSize(const WinogradTable& table, const Bf16Table* bf16, WinogradLaunch* launch) {
-  const auto cost = [&](const WinogradSize& size) { return Cost(*launch, size); };
+  const auto cost = [&](const WinogradSize& size) {
+    return size.stride == launch->stride ? Cost(*launch, size) : std::numeric_limits<double>::infinity();
+  };
   const WinogradSize* best = std::min_element(std::begin(table.sizes), std::end(table.sizes),
                                               [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
   // Of two that are as fast, the smaller weights of direct products are preferred; to bf16, the smaller errors of f32.
@@ -142,8 +144,9 @@ Status CheckForm(const OpCall& call, const ConvParams& params) {
   if (params.rank != 2) return Unsupported(params.rank, " spatial dimensions");
   const Window window = params.Expanded(2);
   for (size_t i = 0; i < 2; ++i) {
-    if (window.kernel[i] != 3 || window.strides[i] != 1 || window.dilations[i] != 1) {
-      return Unsupported("not 3x3 with strides and dilations of 1");
+    if (window.kernel[i] != 3 || window.strides[i] > 2 || window.strides[i] != window.strides[0] ||
+        window.dilations[i] != 1) {
+      return Unsupported("not 3x3 with strides of 1 or 2 and without dilations");
     }
   }
   if (w.dims[1] != x.dims[1]) return Unsupported("groups");
@@ -168,6 +171,7 @@ Result<WinogradLaunch> MakeLaunch(const OpCall& call) {
   launch.outputs = y.dims[1];
   launch.in_h = x.dims[2];
   launch.in_w = x.dims[3];
+  launch.stride = window.strides[0];
   launch.pad_h = window.pads_begin[0];
   launch.pad_w = window.pads_begin[1];
   launch.out_h = y.dims[2];
@@ -188,7 +192,7 @@ Status Finish(const Kernel& kernel, const OpCall& call, WinogradLaunch launch, C
   spec.src = 1;
   spec.format = kWinogradPanels;
   spec.params = {launch.outputs, launch.channels, table.widths.granule, table.widths.widest, launch.size};
-  const int64_t packed = size.Points() * PackedFloats(table.widths, launch.channels, launch.outputs);
+  const int64_t packed = size.Kernels() * PackedFloats(table.widths, launch.channels, launch.outputs);
   spec.bytes = static_cast<uint64_t>(packed) * sizeof(float);
   choice->packs.push_back(spec);
   choice->spacious = true;
@@ -213,10 +217,11 @@ Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice) 
 template <int size>
 Status ChooseWinogradOf(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_ASSIGN_OR_RETURN(WinogradLaunch launch, MakeLaunch(call));
-  if (ChooseSize(*kernel.simd->winograd, nullptr, &launch).ok() && launch.size == size) {
+  const int32_t index = size + (launch.stride == 2 ? 2 : 0);
+  if (ChooseSize(*kernel.simd->winograd, nullptr, &launch).ok() && launch.size == index) {
     return Unsupported("conv_winograd takes these tiles");
   }
-  launch.size = size;
+  launch.size = index;
   return Finish(kernel, call, launch, choice);
 }
 template Status ChooseWinogradOf<0>(const Kernel&, const OpCall&, Choice*);
@@ -258,7 +263,8 @@ class Runner {
 
   void TransformInputs(const Unit& unit) {
     const float* pixels[kWinogradMaxPoints];
-    WinogradInput in{pixels, launch_.channels, nullptr, layout_.point_step, size_.out * launch_.src_pixel};
+    WinogradInput in{pixels, launch_.channels, nullptr, layout_.point_step,
+                     size_.out * size_.stride * launch_.src_pixel};
     for (int64_t t = 0; t < unit.tiles(); ++t) {
       FindPixels(unit, t, pixels);
       in.dst = scratch_ + layout_.inputs + t * layout_.channel_step;
@@ -278,9 +284,9 @@ class Runner {
  private:
   // Those outside are zeros.
   void FindPixels(const Unit& unit, int64_t t, const float** pixels) const {
-    const int64_t in = size_.In(), step = launch_.src_pixel;
-    const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * size_.out - launch_.pad_h;
-    const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * size_.out - launch_.pad_w;
+    const int64_t in = size_.in, out = size_.out * size_.stride, step = launch_.src_pixel;
+    const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * out - launch_.pad_h;
+    const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * out - launch_.pad_w;
     const bool whole = x0 >= 0 && x0 + in <= launch_.in_w;
     for (int64_t y = y0; y < y0 + in; ++y, pixels += in) {
       const bool inside = y >= 0 && y < launch_.in_h;
@@ -297,17 +303,20 @@ class Runner {
 
   void Multiply(const Unit& unit, const Panel& panel) {
     const int64_t width = panel.width;
+    // A product of one row adds up in another order. Which tiles are alone in a block depends on the number of workers,
+    // so such a tile is multiplied twice.
+    const int64_t rows = std::max(unit.tiles(), std::min<int64_t>(launch_.UnitTiles(), 2));
     auto** a = reinterpret_cast<const float**>(scratch_ + layout_.pointers);
-    auto** dst = reinterpret_cast<float**>(scratch_ + layout_.pointers) + unit.tiles();
+    auto** dst = reinterpret_cast<float**>(scratch_ + layout_.pointers) + rows;
     const int64_t segment = 0;
-    const Block block = {&table_, unit.tiles(),     a,       dst,        nullptr,  &segment,
-                         1,       launch_.channels, nullptr, -kInfinity, kInfinity};
-    const float* b = static_cast<const float*>(args_.packs[0]) + panel.col * launch_.channels * size_.Points();
-    for (int64_t point = 0; point < size_.Points(); ++point, b += launch_.channels * width) {
+    const Block block = {&table_, rows, a, dst, nullptr, &segment, 1, launch_.channels, nullptr, -kInfinity, kInfinity};
+    const float* kernels = static_cast<const float*>(args_.packs[0]) + panel.col * launch_.channels * size_.Kernels();
+    for (int64_t point = 0; point < size_.Points(); ++point) {
+      const float* b = kernels + size_.KernelOf(point) * launch_.channels * width;
       const float* inputs = scratch_ + layout_.inputs + point * layout_.point_step;
       float* sums = scratch_ + layout_.sums + point * layout_.sum_step;
-      for (int64_t t = 0; t < unit.tiles(); ++t) {
-        a[t] = inputs + t * layout_.channel_step;
+      for (int64_t t = 0; t < rows; ++t) {
+        a[t] = inputs + std::min(t, unit.tiles() - 1) * layout_.channel_step;
         dst[t] = sums + t * launch_.sum_width;
       }
       RunPanel(block, panel, b, -panel.col);

@@ -32,6 +32,33 @@ static HWY_INLINE void TransformInput(V (&d)[6]) {
   d[4] = hn::Sub(even_b, odd_b);
 }
 
+// Strides of 2: of the even inputs by the points, then the odd ones.
+static HWY_INLINE void TransformInput(V (&d)[9]) {
+  const D t;
+  const V a2 = hn::Set(t, kA2), b2 = hn::Set(t, kB2);
+  const V even_a = hn::NegMulAdd(b2, d[2], d[6]), odd_a = hn::Mul(hn::Set(t, kA), hn::NegMulAdd(b2, d[0], d[4]));
+  const V even_b = hn::NegMulAdd(a2, d[2], d[6]), odd_b = hn::Mul(hn::Set(t, kB), hn::NegMulAdd(a2, d[0], d[4]));
+  const V last = hn::Add(d[0], hn::NegMulAdd(hn::Set(t, kSum), d[4], d[8]));
+  d[6] = d[3];
+  d[8] = d[7];
+  d[7] = d[5];
+  d[5] = d[1];
+  d[0] = hn::Add(even_a, odd_a);
+  d[1] = hn::Sub(even_a, odd_a);
+  d[2] = hn::Add(even_b, odd_b);
+  d[3] = hn::Sub(even_b, odd_b);
+  d[4] = last;
+}
+
+static HWY_INLINE void TransformInput(V (&d)[5]) {
+  const V odd = d[1];
+  d[0] = hn::Sub(d[0], d[2]);
+  d[1] = d[2];
+  d[2] = hn::Sub(d[4], d[2]);
+  d[4] = d[3];
+  d[3] = odd;
+}
+
 static HWY_INLINE void TransformInput(V (&d)[4]) {
   const V d1 = d[1];
   d[0] = hn::Sub(d[0], d[2]);
@@ -40,7 +67,7 @@ static HWY_INLINE void TransformInput(V (&d)[4]) {
   d[3] = hn::Sub(d[3], d1);
 }
 
-// A^T: the first ones, all but two, are the result.
+// A^T: the first ones are the result.
 static HWY_INLINE void TransformOutput(V (&m)[6]) {
   const D t;
   const V even_a = hn::Add(m[1], m[2]), odd_a = hn::Sub(m[1], m[2]);
@@ -56,44 +83,73 @@ static HWY_INLINE void TransformOutput(V (&m)[4]) {
   m[1] = hn::Add(hn::Sub(m[1], m[2]), m[3]);
 }
 
-// Rows of B^T that share their sums: those of 0 and infinity, and those of each pair of points.
+static HWY_INLINE void TransformOutput(V (&m)[9]) {
+  const D t;
+  const V even_a = hn::Add(m[0], m[1]), odd_a = hn::Sub(m[0], m[1]);
+  const V even_b = hn::Add(m[2], m[3]), odd_b = hn::Sub(m[2], m[3]);
+  m[0] = hn::Add(m[5], hn::Add(even_a, even_b));
+  m[1] = hn::MulAdd(hn::Set(t, kA), odd_a, hn::MulAdd(hn::Set(t, kB), odd_b, m[6]));
+  m[2] = hn::MulAdd(hn::Set(t, kA2), even_a, hn::MulAdd(hn::Set(t, kB2), even_b, m[7]));
+  const V last = hn::Add(m[4], m[8]);
+  m[3] = hn::MulAdd(hn::Set(t, kA * kA2), odd_a, hn::MulAdd(hn::Set(t, kB * kB2), odd_b, last));
+}
+
+static HWY_INLINE void TransformOutput(V (&m)[5]) {
+  m[0] = hn::Add(m[0], hn::Add(m[1], m[3]));
+  m[1] = hn::Add(m[1], hn::Add(m[2], m[4]));
+}
+
+// Inputs of a tile along a side.
+template <int kOut, int kStride>
+inline constexpr int kInputs = kStride == 1 ? kOut + 2 : 2 * kOut + 1;
+
+// Rows of B^T that share their sums are made together. With strides of 1 the first and the last one are the pair of 0
+// and infinity.
 template <int kIn, int kPair>
-inline constexpr int kRowOf[2] = {kPair == 0 ? 0 : 2 * kPair - 1, kPair == 0 ? kIn - 1 : 2 * kPair};
+inline constexpr int kRowOf[2] = {2 * kPair, 2 * kPair + 1};
+template <int kPair>
+inline constexpr int kRowOf<6, kPair>[2] = {kPair == 0 ? 0 : 2 * kPair - 1, kPair == 0 ? 5 : 2 * kPair};
+template <int kPair>
+inline constexpr int kRowOf<4, kPair>[2] = {kPair == 0 ? 0 : 1, kPair == 0 ? 3 : 2};
 
 // Two rows of the result stay in registers between the passes. The compiler leaves out what only other rows need.
-template <int kOut, int kPair, class Part>
+template <int kIn, int kPair, class Part>
 static HWY_INLINE void InputRows(const WinogradInput& args, Part part, int64_t c) {
-  constexpr int kIn = kOut + 2;
-  V rows[2][kIn];
+  constexpr int kRows = kIn % 2 != 0 && kPair == kIn / 2 ? 1 : 2;
+  V rows[kRows][kIn];
   MOKA_UNROLL for (int x = 0; x < kIn; ++x) {
     V line[kIn];
     MOKA_UNROLL for (int y = 0; y < kIn; ++y) line[y] = Load(part, args.pixels[y * kIn + x] + c);
     TransformInput(line);
-    MOKA_UNROLL for (int i = 0; i < 2; ++i) rows[i][x] = line[kRowOf<kIn, kPair>[i]];
+    MOKA_UNROLL for (int i = 0; i < kRows; ++i) rows[i][x] = line[kRowOf<kIn, kPair>[i]];
   }
-  MOKA_UNROLL for (int i = 0; i < 2; ++i) {
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
     TransformInput(rows[i]);
     float* dst = args.dst + kRowOf<kIn, kPair>[i] * kIn * args.step + c;
     MOKA_UNROLL for (int x = 0; x < kIn; ++x) hn::StoreU(rows[i][x], D(), dst + x * args.step);
   }
 }
 
-template <int kOut, class Part>
+template <int kOut, int kStride, class Part>
 static HWY_INLINE void InputVector(const WinogradInput& args, Part part, int64_t c) {
-  constexpr int kIn = kOut + 2;
+  constexpr int kIn = kInputs<kOut, kStride>;
   if (args.ahead != 0) {
     MOKA_UNROLL for (int y = 0; y < kIn; ++y) {
-      MOKA_UNROLL for (int x = 2; x < kIn; ++x) hwy::Prefetch(args.pixels[y * kIn + x] + args.ahead + c);
+      MOKA_UNROLL for (int x = kIn - kOut * kStride; x < kIn; ++x) {
+        hwy::Prefetch(args.pixels[y * kIn + x] + args.ahead + c);
+      }
     }
   }
-  InputRows<kOut, 0>(args, part, c);
-  InputRows<kOut, 1>(args, part, c);
-  if constexpr (kOut > 2) InputRows<kOut, 2>(args, part, c);
+  InputRows<kIn, 0>(args, part, c);
+  InputRows<kIn, 1>(args, part, c);
+  if constexpr (kIn > 4) InputRows<kIn, 2>(args, part, c);
+  if constexpr (kIn > 6) InputRows<kIn, 3>(args, part, c);
+  if constexpr (kIn > 8) InputRows<kIn, 4>(args, part, c);
 }
 
-template <int kOut>
+template <int kOut, int kStride>
 void Input(const WinogradInput& args) {
-  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { InputVector<kOut>(args, part, c); });
+  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { InputVector<kOut, kStride>(args, part, c); });
 }
 
 template <int kCols, class Part>
@@ -117,9 +173,8 @@ static HWY_INLINE void FinishLine(const WinogradOutput& args, int64_t y, int64_t
 }
 
 // Every second row from kFirst on.
-template <int kOut, int kFirst, bool kWhole, class Part>
+template <int kOut, int kIn, int kFirst, bool kWhole, class Part>
 static HWY_INLINE void OutputRows(const WinogradOutput& args, Part part, int64_t c) {
-  constexpr int kIn = kOut + 2;
   V rows[kOut / 2][kIn];
   MOKA_UNROLL for (int x = 0; x < kIn; ++x) {
     V line[kIn];
@@ -138,16 +193,17 @@ static HWY_INLINE void OutputRows(const WinogradOutput& args, Part part, int64_t
   }
 }
 
-template <int kOut>
+template <int kOut, int kStride>
 void Output(const WinogradOutput& args) {
+  constexpr int kIn = kInputs<kOut, kStride>;
   const bool whole = args.rows == kOut && args.cols == kOut;
   ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR {
     if (whole && part.full) {
-      OutputRows<kOut, 0, true>(args, FullVector(), c);
-      OutputRows<kOut, 1, true>(args, FullVector(), c);
+      OutputRows<kOut, kIn, 0, true>(args, FullVector(), c);
+      OutputRows<kOut, kIn, 1, true>(args, FullVector(), c);
     } else {
-      OutputRows<kOut, 0, false>(args, part, c);
-      OutputRows<kOut, 1, false>(args, part, c);
+      OutputRows<kOut, kIn, 0, false>(args, part, c);
+      OutputRows<kOut, kIn, 1, false>(args, part, c);
     }
   });
 }
@@ -157,24 +213,39 @@ void Output(const WinogradOutput& args) {
 constexpr int64_t kSide = 16;
 using Side = double[kSide];
 
-// G of three: src are `step` apart, dst `dst_step`.
-template <int kOut>
+// G of three: src are `step` apart, dst `dst_step`. With strides of 2 that of the outer two, then the one between them,
+// by which all odd inputs are multiplied.
+template <int kOut, int kStride>
 HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_step) {
   constexpr double a = kWinogradA, b = kWinogradB, a2 = 0.5, b2 = 2;
   constexpr double at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
   for (int64_t n = 0; n < kSide; ++n) {
     const double g0 = src[0][n], g1 = src[step][n], g2 = src[2 * step][n];
-    dst[0][n] = g0;
-    dst[(kOut + 1) * dst_step][n] = g2;
-    if constexpr (kOut == 2) {
+    if constexpr (kStride == 2 && kOut == 2) {
+      dst[0][n] = g0;
+      dst[dst_step][n] = g0 + g2;
+      dst[2 * dst_step][n] = g2;
+      dst[3 * dst_step][n] = g1;
+    } else if constexpr (kStride == 2) {
+      dst[0][n] = (g0 + a * g2) * (a * at_a);
+      dst[dst_step][n] = (g0 - a * g2) * (-a * at_a);
+      dst[2 * dst_step][n] = (g0 + b * g2) * (b * at_b);
+      dst[3 * dst_step][n] = (g0 - b * g2) * (-b * at_b);
+      dst[4 * dst_step][n] = g2;
+      dst[5 * dst_step][n] = g1;
+    } else if constexpr (kOut == 2) {
+      dst[0][n] = g0;
       dst[dst_step][n] = (g0 + g2 + g1) / 2;
       dst[2 * dst_step][n] = (g0 + g2 - g1) / 2;
-      continue;
+      dst[3 * dst_step][n] = g2;
+    } else {
+      dst[0][n] = g0;
+      dst[dst_step][n] = (g0 + a2 * g2 + a * g1) * at_a;
+      dst[2 * dst_step][n] = (g0 + a2 * g2 - a * g1) * at_a;
+      dst[3 * dst_step][n] = (g0 + b2 * g2 + b * g1) * at_b;
+      dst[4 * dst_step][n] = (g0 + b2 * g2 - b * g1) * at_b;
+      dst[5 * dst_step][n] = g2;
     }
-    dst[dst_step][n] = (g0 + a2 * g2 + a * g1) * at_a;
-    dst[2 * dst_step][n] = (g0 + a2 * g2 - a * g1) * at_a;
-    dst[3 * dst_step][n] = (g0 + b2 * g2 + b * g1) * at_b;
-    dst[4 * dst_step][n] = (g0 + b2 * g2 - b * g1) * at_b;
   }
 }
 
@@ -190,11 +261,11 @@ static HWY_INLINE void StoreSide(const Side& line, int64_t count, bool aligned, 
   }
 }
 
-template <int kOut>
+template <int kOut, int kStride>
 void Weights(const float* taps, int64_t width, float* dst, int64_t step) {
-  constexpr int kIn = kOut + 2;
+  constexpr int kKernels = kOut + 2;  // along a side
   constexpr size_t kAlignment = kLanes * sizeof(float);
-  Side g[9] = {}, rows[3 * kIn], points[kIn];
+  Side g[9] = {}, rows[3 * kKernels], points[kKernels];
   const bool even = reinterpret_cast<uintptr_t>(dst) % kAlignment == 0 && step % kLanes == 0;
   for (int64_t first = 0; first < width; first += kSide) {
     const int64_t count = std::min(width - first, kSide);
@@ -203,19 +274,21 @@ void Weights(const float* taps, int64_t width, float* dst, int64_t step) {
       std::memcpy(line, taps + i * width + first, static_cast<size_t>(count) * sizeof(float));
       for (int64_t n = 0; n < kSide; ++n) g[i][n] = line[n];
     }
-    for (int x = 0; x < 3; ++x) TransformKernels<kOut>(g + x, 3, rows + x, 3);
-    for (int y = 0; y < kIn; ++y) {
-      TransformKernels<kOut>(rows + 3 * y, 1, points, 1);
-      for (int x = 0; x < kIn; ++x) {
-        StoreSide(points[x], count, even && count == kSide, dst + (y * kIn + x) * step + first);
+    for (int x = 0; x < 3; ++x) TransformKernels<kOut, kStride>(g + x, 3, rows + x, 3);
+    for (int y = 0; y < kKernels; ++y) {
+      TransformKernels<kOut, kStride>(rows + 3 * y, 1, points, 1);
+      for (int x = 0; x < kKernels; ++x) {
+        StoreSide(points[x], count, even && count == kSide, dst + (y * kKernels + x) * step + first);
       }
     }
   }
 }
 
 const WinogradTable* GetWinogradTable() {
-  static constexpr WinogradTable kTable = {
-      {{4, &Input<4>, &Output<4>, &Weights<4>}, {2, &Input<2>, &Output<2>, &Weights<2>}}};
+  static constexpr WinogradTable kTable = {{{4, 1, 6, 6, &Input<4, 1>, &Output<4, 1>, &Weights<4, 1>},
+                                            {2, 1, 4, 4, &Input<2, 1>, &Output<2, 1>, &Weights<2, 1>},
+                                            {4, 2, 9, 6, &Input<4, 2>, &Output<4, 2>, &Weights<4, 2>},
+                                            {2, 2, 5, 4, &Input<2, 2>, &Output<2, 2>, &Weights<2, 2>}}};
   return &kTable;
 }
 

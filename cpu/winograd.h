@@ -13,9 +13,21 @@
 //   B^T: rows [1, 0, -1, 0], [0, +-1, 1, 0], [0, -1, 0, 1]
 //   G:   rows [1, 0, 0], [1, +-1, 1] / 2, [0, 0, 1]
 //   A^T: rows [1, 1, 1, 0], [0, 1, -1, 1]
+//
+// With strides of 2 an output is a kernel of two, the outer ones, over the even inputs and a kernel of one over the odd
+// ones: 16 outputs from 81 products, 4 from 25. The first by the points a, -a, b, -b, infinity:
+//   B^T: rows [-+a b^2, -b^2, +-a, 1, 0], [-+b a^2, -a^2, +-b, 1, 0], [q, 0, -s, 0, 1]
+//   G:   rows [1, +-a] / (+-2 a (a^2 - b^2)), [1, +-b] / (+-2 b (b^2 - a^2)), [0, 1]
+//   A^T: row i is [a^i, (-a)^i, b^i, (-b)^i, 0], and 1 at infinity in the last
+// and the second by 0, 1, infinity:
+//   B^T: rows [1, -1, 0], [0, 1, 0], [0, -1, 1]
+//   G:   rows [1, 0], [1, 1], [0, 1]
+//   A^T: rows [1, 1, 0], [0, 1, 1]
+// after which the odd inputs are more points, that have one kernel among them and go to one output each.
 #ifndef MOKA_CPU_WINOGRAD_H_
 #define MOKA_CPU_WINOGRAD_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "cpu/kernel.h"
@@ -28,7 +40,7 @@ inline constexpr double kWinogradB = 2 * kWinogradA;          // so that q = 1
 // The transform of one tile: pixel i's channels become dst[p * step + c]. Up to a vector less one of floats beyond the
 // channels is written there.
 struct WinogradInput {
-  const float* const* pixels;  // In() x In()
+  const float* const* pixels;  // as many as points
   int64_t channels;
   float* dst;
   int64_t step;
@@ -53,18 +65,25 @@ struct WinogradOutput {
 
 // Of one size of tiles.
 struct WinogradSize {
-  int out;  // outputs along a side
+  int out;      // outputs along a side
+  int stride;   // of the convolution
+  int in;       // inputs and points along a side
+  int kernels;  // along a side: the points from the last of them on share it
   void (*input)(const WinogradInput& args);
   void (*output)(const WinogradOutput& args);
   // From `width` kernels side by side, tap i of kernel n at taps[i * width + n], to dst[p * step + n]. A multiple of 4;
   // zeros beyond the kernels are the caller's.
   void (*weights)(const float* taps, int64_t width, float* dst, int64_t step);
 
-  int In() const { return out + 2; }
-  int Points() const { return In() * In(); }  // products of a tile, channel and output
+  int Points() const { return in * in; }  // products of a tile, channel and output
+  int Kernels() const { return kernels * kernels; }
+  int KernelOf(int64_t point) const {
+    const auto y = static_cast<int>(point) / in, x = static_cast<int>(point) % in;
+    return std::min(y, kernels - 1) * kernels + std::min(x, kernels - 1);
+  }
 };
-inline constexpr int kWinogradMaxPoints = 36;
-inline constexpr int kWinogradSizes = 2;
+inline constexpr int kWinogradMaxPoints = 81;
+inline constexpr int kWinogradSizes = 4;
 struct WinogradTable {
   WinogradSize sizes[kWinogradSizes];
 };
@@ -72,7 +91,7 @@ const WinogradTable* ChosenWinogradTable();
 
 // The kernel (cpu/conv_winograd.cc).
 Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice);
-// The same with tiles of that size, whatever the figures say; refuses where ChooseWinograd takes them itself.
+// The same with tiles of 4x4 (0) or 2x2 (1), whatever the figures say; refuses where ChooseWinograd takes them itself.
 template <int size>
 Status ChooseWinogradOf(const Kernel& kernel, const OpCall& call, Choice* choice);
 void RunWinograd(const KernelArgs& args, int64_t begin, int64_t end, int worker);

@@ -13,7 +13,7 @@ Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::
   const int64_t outputs = spec.params[0], channels = spec.params[1];
   const PanelWidths widths = {static_cast<int>(spec.params[2]), static_cast<int>(spec.params[3])};
   const WinogradSize& winograd = ChosenWinogradTable()->sizes[spec.params[4]];
-  const int64_t floats = winograd.Points() * PackedFloats(widths, channels, outputs);
+  const int64_t floats = winograd.Kernels() * PackedFloats(widths, channels, outputs);
   if (dst.size() != static_cast<uint64_t>(floats) * sizeof(float)) return Internal("pack ", kWinogradPanels);
   if (widths.widest > kMaxWidth) return Internal("pack ", kWinogradPanels, ": panels of ", widths.widest);
   const VectorTable& vector = *ChosenVectorTable();
@@ -22,7 +22,7 @@ Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::
     const Panel panel = PanelAt(widths, outputs, p);
     const int64_t width = panel.width;
     alignas(64) float taps[kChannels * kTaps * kMaxWidth] = {};
-    auto* out = reinterpret_cast<float*>(dst.data()) + panel.col * channels * winograd.Points();
+    auto* out = reinterpret_cast<float*>(dst.data()) + panel.col * channels * winograd.Kernels();
     for (int64_t c = 0; c < channels; c += kChannels) {
       const int64_t block = std::min(kChannels, channels - c);
       vector.transpose(weight + (panel.col * channels + c) * kTaps, channels * kTaps, taps, width, panel.cols,

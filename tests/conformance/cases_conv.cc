@@ -67,6 +67,7 @@ void AddWindows(std::vector<OpCase>& cases) {
   cases.push_back(Conv("network_3x3", {1, 32, 14, 14}, {32, 32, 3, 3}, Pads({1, 1, 1, 1})));
   cases.push_back(Conv("deep_3x3", {1, 130, 5, 5}, {70, 130, 3, 3}, Pads({1, 1, 1, 1})));
   cases.push_back(Conv("large_3x3", {1, 64, 18, 21}, {72, 64, 3, 3}, Pads({1, 1, 1, 1})));
+  cases.push_back(Conv("large_3x3_stride2", {1, 64, 37, 43}, {72, 64, 3, 3}, Pads({1, 1, 1, 1}, {2, 2})));
   cases.push_back(Conv("deep_1x1", {1, 515, 3, 3}, {33, 515, 1, 1}));
   for (const int64_t outputs : {1, 2, 3}) {
     cases.push_back(Conv(StrCat("to_few_", outputs), {1, 65, 9, 8}, {outputs, 65, 3, 3}, Pads({1, 1, 1, 1})));

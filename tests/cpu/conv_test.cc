@@ -174,7 +174,7 @@ TEST_P(Conv, PlainOnesOfNetworks) {
   middle.kernel = {3, 3, 1};
   middle.begin = middle.end = {1, 1, 0};
   ConvShape wide = middle;
-  wide.in_per_group = 24;
+  wide.in_per_group = 12;
   wide.in = {2, 1500, 1};
   ConvShape point;
   point.in_per_group = 96;
@@ -314,6 +314,34 @@ TEST_P(Conv, Winograd) {
   OpTest wide;
   ASSERT_TRUE(MakeConv(Same3x3(300, 64, 8, 130), random, &wide));
   CheckOp(device(), wide, Kernel("conv_winograd"), kWinogradTolerance, "wide");
+}
+
+// The same with strides of 2, whose odd inputs have a kernel among them.
+TEST_P(Conv, WinogradWithStrides) {
+  std::mt19937 random(19);
+  const auto run = [&](ConvShape shape) {
+    shape.stride = {2, 2, 1};
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    EXPECT_TRUE(MakeConv(shape, random, &test));
+    const OpRun ran = CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, shape.Name());
+    return ran.packed_bytes / (sizeof(float) * static_cast<uint64_t>(shape.in_per_group * shape.out_per_group));
+  };
+  for (int i = 0; i < 8; ++i) {
+    ConvShape shape = Same3x3(Pick(random, {100, 133, 160}), Pick(random, {96, 103, 144}),
+                              Pick(random, {47, 48, 49, 58}), Pick(random, {47, 48, 50, 55}));
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.begin = {Pick(random, {0, 1, 1, 4}), Pick(random, {0, 1, 1, 5}), 0};
+    shape.end = {Pick(random, {0, 1, 1, 3}), Pick(random, {0, 1, 1, 7}), 0};
+    run(shape);
+  }
+  EXPECT_GE(run(Same3x3(64, 64, 56, 56)), 36u);
+  EXPECT_LT(run(Same3x3(203, 189, 19, 20)), 20u);  // the smaller tiles
+  ConvShape uneven = Same3x3(64, 64, 40, 40);
+  uneven.stride = {2, 1, 1};
+  OpTest test;
+  ASSERT_TRUE(MakeConv(uneven, random, &test));
+  CheckOp(device(), test, Kernel("conv_igemm"), 3e-5, "uneven");
 }
 
 TEST_P(Conv, Epilogues) {

@@ -86,17 +86,21 @@ INSTANTIATE_TEST_SUITE_P(All, Panels,
                          [](const auto& info) { return info.param.name; });
 
 // G of a size of tiles.
-std::vector<std::array<double, 3>> KernelTransform(int out) {
-  if (out == 2) return {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
-  constexpr double a = kWinogradA, b = kWinogradB, q = -2.0 / 3, r = 1.0 / 6;
+std::vector<std::array<double, 3>> KernelTransform(const WinogradSize& size) {
+  constexpr double a = kWinogradA, b = kWinogradB, q = -2.0 / 3, r = 1.0 / 6, third = 1.0 / 3;
+  if (size.stride == 2 && size.out == 2) return {{1, 0, 0}, {1, 0, 1}, {0, 0, 1}, {0, 1, 0}};
+  if (size.stride == 2) {
+    return {{-b / 3, 0, -third}, {b / 3, 0, -third}, {a / 3, 0, third}, {-a / 3, 0, third}, {0, 0, 1}, {0, 1, 0}};
+  }
+  if (size.out == 2) return {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
   return {{1, 0, 0}, {q, q * a, q / 2}, {q, -q * a, q / 2}, {r, r * b, 2 * r}, {r, -r * b, 2 * r}, {0, 0, 1}};
 }
 
 void CheckWinogradPanels(const TileTable& table, int64_t size, int64_t outputs, int64_t channels) {
   const WinogradSize& winograd = ChosenWinogradTable()->sizes[size];
-  const auto g = KernelTransform(winograd.out);
+  const auto g = KernelTransform(winograd);
   const auto side = static_cast<int64_t>(g.size()), points = side * side;
-  ASSERT_EQ(points, winograd.Points());
+  ASSERT_EQ(points, winograd.Kernels());
   const OddWeight weight(outputs * channels * 9);
   PackSpec spec;
   spec.params = {outputs, channels, table.widths.granule, table.widths.widest, size};
