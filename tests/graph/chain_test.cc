@@ -187,9 +187,10 @@ TEST_F(ChainTest, PlansOfRandomChainsVerifyAndComputeTheRightRows) {
   EXPECT_GT(longest, 3);
 }
 
-// Whatever is wrong with the rows of a chain: where the verifier accepts it, the rows still come out right.
+// Whatever is wrong with the rows of a chain: where the verifier accepts it, the rows still come out right. Harmless is
+// only a row that is made sooner than it is needed, where its ring and those that it reads have room: two of these.
 TEST_F(ChainTest, DamagedChainsAreRefusedOrHarmless) {
-  int refused = 0, harmless = 0;
+  int damaged = 0, harmless = 0;
   for (unsigned seed = 0; seed < 1500; ++seed) {
     const Graph graph = RandomChain(seed % 300);
     Result<Plan> plan = MakePlan(graph, 4000 << seed % 5, 1);
@@ -204,7 +205,9 @@ TEST_F(ChainTest, DamagedChainsAreRefusedOrHarmless) {
     const auto inner = static_cast<size_t>(first) + rng() % static_cast<size_t>(chain.steps - 1);
     PlanValue& ring = plan->values[static_cast<size_t>(plan->steps[inner].writes[0])];
     const int64_t by = rng() % 2 == 0 ? 1 : -1;
-    switch (rng() % 6) {
+    const auto kind = rng() % 6;
+    ++damaged;
+    switch (kind) {
       case 0:
       case 1:
         rows.begin += by;
@@ -222,18 +225,16 @@ TEST_F(ChainTest, DamagedChainsAreRefusedOrHarmless) {
         for (RowMap& map : plan->steps[inner + 1].rows) map.pad += map.taps > 0 ? by : 0;
         break;
     }
-    if (!Verify(*plan).ok()) {
-      ++refused;
-      continue;
-    }
+    if (!Verify(*plan).ok()) continue;
     ++harmless;
+    EXPECT_TRUE(kind <= 1 && by < 0) << "seed " << seed;
     RowMachine machine(*plan, first);
     for (int64_t begin = 0; begin < machine.strips(); ++begin) {
       ASSERT_TRUE(machine.Run(begin, machine.strips())) << "seed " << seed << ", from strip " << begin;
     }
   }
-  EXPECT_GT(refused, 300);
-  EXPECT_GT(harmless, 0);
+  EXPECT_GT(damaged, 1000);
+  EXPECT_EQ(harmless, 2);
 }
 
 // x -> Conv 3x3 -> Conv 3x3 -> Sigmoid, the value between them 40 x 40 x 8.
