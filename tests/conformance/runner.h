@@ -26,7 +26,7 @@ struct RunnerOptions {
   std::string_view only_kernel;
   // Layouts by name ("channels_last"); empty for all.
   std::vector<std::string_view> only_layouts;
-  // Kernels named *_bf16 are held to the oracle of rounded operands (CaseData::Reference).
+  // kBF16: kernels named *_bf16 only, held to the oracle of rounded operands (CaseData::Reference).
   Precision precision = Precision::kF32;
 };
 
