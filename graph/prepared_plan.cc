@@ -187,6 +187,7 @@ Result<std::shared_ptr<const PreparedPlan>> PreparePlan(const PlanRequest& reque
   const double bound = NowMicroseconds();
   MOKA_RETURN_IF_ERROR(CheckMemory(prepared->plan, request.memory_limit));
   MOKA_RETURN_IF_ERROR(WeightMaker(*prepared, weights, cache).Run(request.executor));
+  if (cache != nullptr) cache->Trim();
   MOKA_RETURN_IF_ERROR(LinkSegments(*prepared));
   prepared->bind_us = bound - start;
   prepared->prepare_us = NowMicroseconds() - bound;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -98,6 +99,62 @@ TEST_F(PackCacheFiles, WhatIsMappedOutlivesItsFile) {
   Open().Keep("key", pack);
   fs::remove_all(folder_);
   EXPECT_EQ(std::memcmp(kept.bytes.data(), pack.data(), pack.size()), 0);
+}
+
+// Of five packs that were used one after the other the two last ones have room, after the first one was used again.
+TEST_F(PackCacheFiles, WhatWasNotUsedForLongIsDeletedFirst) {
+  const auto pack = Bytes(10000, 1);
+  const uint64_t file_bytes = kHeader + pack.size();
+  const std::string keys[] = {"a", "b", "c", "d", "e"};
+  const PackCache cache = Open();
+  const auto now = fs::file_time_type::clock::now();
+  for (int i = 0; i < 5; ++i) {
+    cache.Keep(keys[i], pack);
+    fs::last_write_time(cache.PathOf(keys[i]), now - std::chrono::hours(10 - i));
+  }
+  const fs::path folder = fs::path(cache.PathOf("a")).parent_path(), foreign = folder / "notes.pack";
+  const fs::path left_over = cache.PathOf("a") + ".Xy12Zw";
+  for (const fs::path& path : {foreign, left_over}) {
+    std::ofstream(path) << "something";
+    fs::last_write_time(path, now - std::chrono::hours(20));
+  }
+  const KeptPack mapped = cache.Find("b", pack.size());
+  fs::last_write_time(cache.PathOf("b"), now - std::chrono::hours(9));
+  EXPECT_TRUE(Holds(cache, "a", pack));
+  cache.Trim(5 * file_bytes + 100);
+  EXPECT_TRUE(Holds(cache, "b", pack));  // all had room
+  fs::last_write_time(cache.PathOf("b"), now - std::chrono::hours(9));
+  cache.Trim(0);  // looks only after something was kept
+  EXPECT_TRUE(fs::exists(left_over));
+  cache.Keep("e", pack);
+  cache.Trim(3 * file_bytes);
+  for (const char* key : {"b", "c"}) EXPECT_TRUE(IsAbsent(cache, key, pack.size())) << key;
+  for (const char* key : {"a", "d", "e"}) EXPECT_TRUE(Holds(cache, key, pack)) << key;
+  EXPECT_FALSE(fs::exists(left_over));
+  EXPECT_TRUE(fs::exists(foreign));
+  EXPECT_EQ(std::memcmp(mapped.bytes.data(), pack.data(), pack.size()), 0);
+}
+
+TEST_F(PackCacheFiles, ReadersWritersAndDeletersAtOnce) {
+  const auto pack = Bytes(50000, 1);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      const PackCache cache = Open();
+      for (int i = 0; i < 50; ++i) {
+        const std::string key = std::to_string((i + t) % 7);
+        const KeptPack kept = cache.Find(key, pack.size());
+        if (kept.owner == nullptr) cache.Keep(key, pack);
+        cache.Trim(3 * (kHeader + pack.size()));
+        if (kept.owner != nullptr && std::memcmp(kept.bytes.data(), pack.data(), pack.size()) != 0) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  Open().Keep("last", pack);
+  EXPECT_TRUE(Holds(Open(), "last", pack));
 }
 
 TEST_F(PackCacheFiles, AFolderThatCannotBeMadeKeepsNothing) {
