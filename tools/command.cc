@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -89,35 +90,48 @@ Result<Tensor> Synthesize(const ValueInfo& info, const std::vector<std::string>&
 
 }  // namespace
 
-Result<std::vector<Tensor>> LoadInputs(const Model& model, const std::vector<std::string>& files, bool synthesize,
-                                       const std::vector<std::string>& sizes) {
-  const std::vector<ValueInfo>& infos = model.inputs();
-  std::vector<Tensor> tensors(infos.size());
-  std::vector<bool> given(infos.size());
+Result<std::map<std::string, Tensor>> ReadInputFiles(const std::vector<std::string>& files) {
+  std::map<std::string, Tensor> tensors;
   for (const std::string& file : files) {
     const size_t equals = file.rfind('=');
     if (equals == std::string::npos)
       return Status(StatusCode::kInvalidArgument, fmt::format("--input '{}' is not NAME=file.npy", file));
-    const std::string name = file.substr(0, equals);
-    size_t i = 0;
-    while (i < infos.size() && infos[i].name != name) i++;
-    if (i == infos.size())
-      return Status(StatusCode::kNotFound, fmt::format("{} has no input named '{}'", model.path(), name));
     Result<Tensor> tensor = LoadTensor(file.substr(equals + 1));
     if (!tensor.ok()) return tensor.status();
-    tensors[i] = std::move(*tensor);
-    given[i] = true;
-  }
-  for (size_t i = 0; i < infos.size(); i++) {
-    if (given[i]) continue;
-    if (!synthesize)
-      return Status(StatusCode::kInvalidArgument,
-                    fmt::format("input '{}' is missing: give --input {}=file.npy", infos[i].name, infos[i].name));
-    Result<Tensor> tensor = Synthesize(infos[i], sizes);
-    if (!tensor.ok()) return tensor.status().WithContext(fmt::format("input '{}'", infos[i].name));
-    tensors[i] = std::move(*tensor);
+    tensors[file.substr(0, equals)] = std::move(*tensor);
   }
   return tensors;
+}
+
+Result<std::vector<Tensor>> OrderInputs(const Model& model, std::map<std::string, Tensor> given, bool synthesize,
+                                        const std::vector<std::string>& sizes) {
+  const std::vector<ValueInfo>& infos = model.inputs();
+  for (const auto& [name, tensor] : given) {
+    const auto is_named = [&name = name](const ValueInfo& info) { return info.name == name; };
+    if (std::none_of(infos.begin(), infos.end(), is_named))
+      return Status(StatusCode::kNotFound, fmt::format("{} has no input named '{}'", model.path(), name));
+  }
+  std::vector<Tensor> tensors;
+  for (const ValueInfo& info : infos) {
+    if (auto found = given.extract(info.name); !found.empty()) {
+      tensors.push_back(std::move(found.mapped()));
+      continue;
+    }
+    if (!synthesize)
+      return Status(StatusCode::kInvalidArgument,
+                    fmt::format("input '{}' is missing: give --input {}=file.npy", info.name, info.name));
+    Result<Tensor> tensor = Synthesize(info, sizes);
+    if (!tensor.ok()) return tensor.status().WithContext(fmt::format("input '{}'", info.name));
+    tensors.push_back(std::move(*tensor));
+  }
+  return tensors;
+}
+
+Result<std::vector<Tensor>> LoadInputs(const Model& model, const std::vector<std::string>& files, bool synthesize,
+                                       const std::vector<std::string>& sizes) {
+  Result<std::map<std::string, Tensor>> given = ReadInputFiles(files);
+  if (!given.ok()) return given.status();
+  return OrderInputs(model, std::move(*given), synthesize, sizes);
 }
 
 std::vector<ConstTensorView> Views(const std::vector<Tensor>& tensors) {

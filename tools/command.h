@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,14 @@ struct RunOptions {
 void AddRunOptions(CLI::App& app, RunOptions& options);
 SessionOptions ToSessionOptions(const RunOptions& options);
 
-// Loads the files of --input in the order of the model's inputs. Inputs that are not given are an error, unless
-// `synthesize`: then they are filled with fixed pseudo-random numbers, symbolic sizes taken from `sizes` ("batch=8"), 1
-// for a first dimension and 224 for the others otherwise.
+// The files of --input, by the names of the inputs.
+Result<std::map<std::string, Tensor>> ReadInputFiles(const std::vector<std::string>& files);
+// In the order of the model's inputs. Inputs that are not given are an error, unless `synthesize`: then they are filled
+// with fixed pseudo-random numbers, symbolic sizes taken from `sizes` ("batch=8"), 1 for a first dimension and 224 for
+// the others otherwise.
+Result<std::vector<Tensor>> OrderInputs(const Model& model, std::map<std::string, Tensor> given, bool synthesize,
+                                        const std::vector<std::string>& sizes);
+// Both.
 Result<std::vector<Tensor>> LoadInputs(const Model& model, const std::vector<std::string>& files, bool synthesize,
                                        const std::vector<std::string>& sizes);
 std::vector<ConstTensorView> Views(const std::vector<Tensor>& tensors);

@@ -52,6 +52,9 @@ class Worker {
   explicit Worker(const RunOptions& options) : options_(options) {}
 
   Status Load(const std::vector<std::string>& sizes) {
+    // The caller's, as in other engines' workers: no part of what a model takes.
+    Result<std::map<std::string, Tensor>> given = ReadInputFiles(options_.inputs);
+    if (!given.ok()) return given.status();
     const int64_t import_kb = StatusKilobytes("VmRSS:");
     const Stopwatch watch;
     Result<Model> model = Model::Load(options_.model);
@@ -59,7 +62,7 @@ class Worker {
     Result<Session> session = Session::Create(*model, ToSessionOptions(options_));
     if (!session.ok()) return session.status();
     const double load_ms = watch.milliseconds();
-    Result<std::vector<Tensor>> inputs = LoadInputs(*model, options_.inputs, /*synthesize=*/true, sizes);
+    Result<std::vector<Tensor>> inputs = OrderInputs(*model, std::move(*given), /*synthesize=*/true, sizes);
     if (!inputs.ok()) return inputs.status();
     session_ = std::make_unique<Session>(std::move(*session));
     inputs_ = std::move(*inputs);
