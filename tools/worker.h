@@ -9,8 +9,8 @@
 
 namespace moka::tools {
 
-// Loads the model, runs it once, prints {"ready":1,"import_rss_kb":K,"load_ms":T,"first_ms":T}, then answers the lines
-// of standard input, one line each:
+// Reads inputs, loads the model, runs it once, prints {"ready":1,"import_rss_kb":K,"load_ms":T,"first_ms":T}, K taken
+// before the model is there, then answers the lines of standard input, one line each:
 //   run       milliseconds of one inference, its results read, as a plain number
 //   mem       {"peak_kb":K,"rss_kb":K}: resident memory of the process, the most so far and now
 //   save DIR  writes DIR/NAME.npy for each result of the last run; prints "saved"
