@@ -87,8 +87,9 @@ void Tile(const TileArgs& args) {
   constexpr int kAll = kParts<kVectors, kHalf>;
   V acc[kRows][kAll];
   MOKA_UNROLL for (int i = 0; i < kRows; ++i) { MOKA_UNROLL for (int j = 0; j < kAll; ++j) acc[i][j] = hn::Zero(D()); }
+  // What is added may come from memory; what is only stored can wait.
+  if (args.next != nullptr || args.residual != nullptr) FetchResult<kRows, kAll>(args);
   if (args.next != nullptr) {
-    FetchResult<kRows, kAll>(args);
     MultiplyRows<kRows, kVectors, kHalf, Besides::kFetch>(args, acc);
   } else {
     MultiplyRows<kRows, kVectors, kHalf, Besides::kNothing>(args, acc);
