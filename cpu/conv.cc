@@ -8,7 +8,7 @@
 #include "cpu/conv_shape.h"
 #include "cpu/dot_tile.h"
 #include "cpu/epilogue.h"
-#include "cpu/kernel.h"
+#include "cpu/gemm.h"
 #include "cpu/pack.h"
 #include "cpu/row_maps.h"
 #include "cpu/winograd.h"
@@ -250,6 +250,8 @@ std::span<const KernelRow> ConvRows() {
       {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true, true},
       {"Conv", "conv_bf16", &ChooseConv<>, &RunConv, true, true},
       {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
+      {"Conv", "conv_strassen", &ChooseConvStrassen, &RunGemm, true},
+      {"Conv", "conv_product", &ChooseConvProduct, &RunGemm, true},
       {"Conv", "conv_igemm", &ChooseConv<>, &RunConv, true, false, &RunConvRows},
       {"Conv", "conv_winograd_4x4", &ChooseWinogradOf<0>, &RunWinograd, true, false, nullptr, true},
       {"Conv", "conv_winograd_2x2", &ChooseWinogradOf<1>, &RunWinograd, true, false, nullptr, true}};

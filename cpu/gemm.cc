@@ -1,5 +1,5 @@
-// Gemm and MatMul: rows of A times packed panels of B, of f32 or of bf16.
-#include "ops/gemm.h"
+// Gemm, MatMul and convolutions of one point: rows of A times packed panels of B, of f32 or of bf16.
+#include "cpu/gemm.h"
 
 #include <algorithm>
 #include <array>
@@ -8,11 +8,12 @@
 #include <numeric>
 
 #include "cpu/bf16_tile.h"
+#include "cpu/conv_shape.h"
 #include "cpu/epilogue.h"
-#include "cpu/kernel.h"
 #include "cpu/pack.h"
 #include "cpu/strassen.h"
 #include "cpu/tail.h"
+#include "ops/gemm.h"
 #include "ops/matmul.h"
 
 namespace moka::cpu {
@@ -26,8 +27,9 @@ constexpr int64_t kMaxChunk = 768;                  // elements of K at a time, 
 constexpr int64_t kChunkRows = 2 * kMaxTileRows;
 constexpr int64_t kMaxBlockRows = 240;
 constexpr double kUnitFlops = 2e6;
-constexpr int64_t kUnits = 16;       // wanted where there is enough work
-constexpr int64_t kLeastPairs = 24;  // of rows, in a part of a block
+constexpr int64_t kUnits = 16;                   // wanted where there is enough work
+constexpr int64_t kStreamedWeights = 256 << 10;  // floats that leave the L2 cache
+constexpr int64_t kLeastPairs = 24;              // of rows, in a part of a block
 
 struct GemmLaunch {
   Epilogue epilogue;
@@ -290,6 +292,48 @@ struct UnitRows {
   }
 };
 
+// Output pixels are rows; those that are evenly spaced in the source become one run.
+void SetPixels(const ConvShape& shape, GemmLaunch* launch) {
+  launch->rows = shape.batch * shape.out.d * shape.out.h * shape.out.w;
+  launch->m = shape.out.w;
+  launch->a_row = shape.stride.w * shape.src.w;
+  const int64_t dims[] = {shape.out.h, shape.out.d, shape.batch};
+  const int64_t strides[] = {shape.stride.h * shape.src.h, shape.stride.d * shape.src.d, shape.src_n};
+  int merged = 0;
+  for (; merged < 3 && (dims[merged] == 1 || strides[merged] == launch->m * launch->a_row); ++merged) {
+    launch->m *= dims[merged];
+  }
+  launch->batch_rank = 3 - merged;
+  for (int i = merged; i < 3; ++i) {
+    launch->batch[2 - i] = dims[i];
+    launch->a_batch[2 - i] = strides[i];
+  }
+}
+
+Status ChooseConv(const Kernel& kernel, const OpCall& call, Algorithm algorithm, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
+  const TensorDesc& y = call.dst[0];
+  if (y.dims[1] != 1 && y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
+  if (call.has_src(2) && call.src[2].strides[0] != 1 && y.dims[1] != 1) return Unsupported("src 2: stride is not 1");
+  if (call.constants.size() < 2 || call.constants[1] == nullptr) return Unsupported("src 1: no constant");
+  const ConvShape shape = MakeConvShape(call, params, 1);
+  if (shape.Points() != 1 || shape.groups != 1 || shape.in_place == 0)
+    return Unsupported("not one point of each pixel");
+  GemmLaunch launch{};
+  launch.groups = 1;
+  launch.n = shape.outputs;
+  launch.k = shape.channels;
+  launch.a_col = 1;
+  SetPixels(shape, &launch);
+  const bool streams = launch.rows < kLeastStrassenRows && launch.n * launch.k >= kStreamedWeights;
+  if (algorithm == Algorithm::kPlain && !streams) return Unsupported("weights stay in the cache");
+  launch.bias = call.has_src(2) ? 2 : -1;
+  launch.b = {{1, 1, 1, launch.k}, {1, 1, 1, 1}, launch.k, 1.0f};
+  MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
+  return Finish(kernel, call, true, algorithm, &launch, choice);
+}
+
 // Fills the pointers of a block's rows. Where a row of A is not contiguous, it is copied to `copy`; where products are
 // of bf16, it is rounded to `rounded`.
 void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first, int64_t rows, const float** a,
@@ -338,6 +382,8 @@ PanelRange PanelsOf(const GemmLaunch& launch, int64_t panel_block) {
 bool MayPair(const GemmLaunch& launch, const PanelWidths& widths, const float* packed, int64_t panel) {
   return panel < launch.strassen && packed[PackedFloats(widths, launch.k, launch.n) + panel / 2] != 0;
 }
+
+}  // namespace
 
 void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<GemmLaunch>();
@@ -401,7 +447,13 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   }
 }
 
-}  // namespace
+Status ChooseConvStrassen(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  return ChooseConv(kernel, call, Algorithm::kStrassen, choice);
+}
+
+Status ChooseConvProduct(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  return ChooseConv(kernel, call, Algorithm::kPlain, choice);
+}
 
 std::span<const KernelRow> GemmRows() {
   constexpr Algorithm kPlain = Algorithm::kPlain, kStrassen = Algorithm::kStrassen;

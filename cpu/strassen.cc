@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t kChunk = 384;               // elements of K that one tile sums
 constexpr int64_t kLeastHalfK = 96;           // shorter products are bound by what surrounds them
-constexpr int64_t kLeastColumns = 384;        // share the sums of A
+constexpr int64_t kLeastColumns = 256;        // share the sums of A
 constexpr float kLengthRange = 256;           // the square of the longer row of a pair by that of the other
 enum Sum { kS1, kS2, kS5, kS6, kS7, kSums };  // of halves of A, by the products that they are for
 enum Product { kM1, kM2, kM3, kM4, kM5, kBottomRight, kProducts };

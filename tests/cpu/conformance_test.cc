@@ -39,6 +39,8 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
                              "matmul",
                              "matmul_strassen",
                              "conv_igemm",
+                             "conv_strassen",
+                             "conv_product",
                              "conv_winograd",
                              "conv_grouped",
                              "conv_few",

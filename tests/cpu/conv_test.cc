@@ -190,6 +190,53 @@ TEST_P(Conv, PlainOnesOfNetworks) {
   }
 }
 
+ConvShape Points(int64_t in, int64_t out, int64_t height, int64_t width, int64_t stride) {
+  ConvShape shape;
+  shape.in_per_group = in;
+  shape.out_per_group = out;
+  shape.in = {height, width, 1};
+  shape.stride = {stride, stride, 1};
+  return shape;
+}
+
+// Products of pixels: large ones by Strassen's algorithm, and those of few pixels with weights from memory.
+TEST_P(Conv, PointsOfManyChannels) {
+  std::mt19937 random(21);
+  ConvShape images = Points(194, 256, 7, 7, 1), no_bias = Points(512, 512, 7, 7, 1);
+  images.batch = 2;
+  no_bias.bias = false;
+  ConvShape volume = Points(512, 513, 3, 2, 2);
+  volume.rank = 3;
+  volume.in[2] = 5;
+  volume.stride[2] = 3;
+  volume.batch = 2;
+  const std::pair<ConvShape, const char*> cases[] = {{images, "conv_strassen"},
+                                                     {Points(200, 384, 14, 15, 1), "conv_strassen"},
+                                                     {Points(200, 256, 27, 21, 2), "conv_strassen"},
+                                                     {no_bias, "conv_product"},
+                                                     {Points(513, 520, 13, 13, 2), "conv_product"},
+                                                     {volume, "conv_product"},
+                                                     {Points(190, 256, 14, 15, 1), "conv_igemm"},
+                                                     {Points(200, 128, 14, 15, 1), "conv_igemm"},
+                                                     {Points(510, 510, 7, 7, 1), "conv_igemm"}};
+  for (const auto& [shape, family] : cases) {
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    CheckOp(device(), test, Kernel(family), 2e-4, shape.Name());
+    const OpRun one = RunOp(device(), test, 1);
+    for (const int threads : {2, 3, 5}) {
+      const OpRun many = RunOp(device(), test, threads);
+      EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0)
+          << shape.Name() << ", threads: " << threads;
+    }
+  }
+  OpTest padded;
+  ConvShape shape = Points(200, 256, 14, 15, 1);
+  shape.begin = {0, 1, 0};
+  ASSERT_TRUE(MakeConv(shape, random, &padded));
+  CheckOp(device(), padded, Kernel("conv_igemm"), 2e-4, "padded");
+}
+
 // Strides, dilations and pads of any kind, with sizes and kernels out of the lists.
 void PickWindow(std::mt19937& random, std::initializer_list<int64_t> sizes, std::initializer_list<int64_t> kernels,
                 ConvShape* shape) {
@@ -346,8 +393,8 @@ TEST_P(Conv, WinogradWithStrides) {
 
 TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
-  for (const std::string family :
-       {"depthwise", "conv_grouped", "conv_few", "conv_dot", "conv_igemm", "conv_winograd"}) {
+  for (const std::string family : {"depthwise", "conv_grouped", "conv_few", "conv_dot", "conv_igemm", "conv_winograd",
+                                   "conv_strassen", "conv_product"}) {
     for (int kind = 0; kind < 4; ++kind) {
       ConvShape shape = family == "conv_winograd" ? Same3x3(64, 67, 18, 21) : Same3x3(9, 35, 9, 11);
       if (family == "depthwise") {
@@ -360,6 +407,10 @@ TEST_P(Conv, Epilogues) {
         shape = Same3x3(3, 35, 9, 17);
       } else if (family == "conv_dot") {
         shape = Same3x3(64, 3, 9, 11);
+      } else if (family == "conv_strassen") {
+        shape = Points(194, 256, 9, 11, 1);
+      } else if (family == "conv_product") {
+        shape = Points(513, 512, 9, 10, 1);
       }
       OpTest test;
       ASSERT_TRUE(MakeConv(shape, random, &test));
@@ -379,7 +430,8 @@ TEST_P(Conv, Epilogues) {
         test.AddFloats(MakeDense(DataType::kF32, source, Format::kChannelsLast), random);
         if (kind == 1 && family != "conv_few") test.in_place = 3;
       }
-      const double tolerance = family == "conv_winograd" ? kWinogradTolerance : 3e-5;
+      const bool deep = family == "conv_strassen" || family == "conv_product";
+      const double tolerance = family == "conv_winograd" ? kWinogradTolerance : deep ? 2e-4 : 3e-5;
       CheckOp(device(), test, Kernel(family), tolerance, family + ", epilogue " + std::to_string(kind));
     }
   }
