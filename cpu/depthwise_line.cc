@@ -21,23 +21,28 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
-// Any kernel, one pixel: only the points inside.
-template <class Part>
-HWY_INLINE void AnyPixel(const DepthwiseLines& block, int64_t line, const RowsInside& rows, int64_t x, int64_t c,
-                         const float* weight, Part part) {
+// Any kernel, kPixels neighbours. Where not kInside, the points outside of the image are left out.
+template <int kPixels, bool kInside, class Part>
+HWY_INLINE void AnyPixels(const DepthwiseLines& block, int64_t line, const RowsInside& rows, int64_t x, int64_t c,
+                          const float* weight, Part part) {
   const D d;
-  const int64_t x0 = x * block.stride_w - block.pad_w;
-  V acc[1] = {StartOfSums(block.out, part, c)};
-  for (int64_t r = rows.begin; r < rows.end; ++r) {
-    const float* src = block.src + (rows.y + (r - rows.begin) * block.dilation_h) * block.src_row + c;
-    for (int64_t k = 0; k < block.kernel_w; ++k) {
-      const int64_t in_x = x0 + k * block.dilation_w;
-      if (in_x < 0 || in_x >= block.in_w) continue;
-      const V w = hn::LoadU(d, weight + (r * block.kernel_w + k) * kLanes);
-      acc[0] = hn::MulAdd(Load(part, src + in_x * block.src_pixel), w, acc[0]);
+  const int64_t x0 = x * block.stride_w - block.pad_w, step = block.stride_w * block.src_pixel;
+  V acc[kPixels];
+  const V start = StartOfSums(block.out, part, c);
+  MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
+  const float* row = block.src + rows.y * block.src_row + x0 * block.src_pixel + c;
+  const float* w = weight + rows.begin * block.kernel_w * kLanes;
+  for (int64_t r = rows.begin; r < rows.end; ++r, row += block.dilation_h * block.src_row) {
+    const float* src = row;
+    for (int64_t k = 0; k < block.kernel_w; ++k, src += block.dilation_w * block.src_pixel, w += kLanes) {
+      const V tap = InRegister(hn::LoadU(d, w));
+      MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+        const int64_t in_x = x0 + k * block.dilation_w + p * block.stride_w;
+        if (kInside || (in_x >= 0 && in_x < block.in_w)) acc[p] = hn::MulAdd(Load(part, src + p * step), tap, acc[p]);
+      }
     }
   }
-  FinishPixels<1>(block.out, line, x, part, c, acc);
+  FinishPixels<kPixels>(block.out, line, x, part, c, acc);
 }
 
 // Kernels that are kWidth wide: kPixels neighbours of one line. Each input is loaded once a kernel row; where not
@@ -184,15 +189,32 @@ void FixedLines(const DepthwiseLines& block) {
   TilesOfLines<kWidth, kStride, OneLine<kWidth, kStride>>(block, line);
 }
 
-void AnyLines(const DepthwiseLines& block) {
+// Tiles of kPixels from pixel x on, as many as fit. Returns the first pixel that is left.
+template <int kPixels>
+int64_t AnyTiles(const DepthwiseLines& block, int64_t line, const RowsInside& rows, int64_t x) {
   const int64_t weight_step = block.kernel_h * block.kernel_w * kLanes;
+  const int64_t width = (block.kernel_w - 1) * block.dilation_w + (kPixels - 1) * block.stride_w + 1;
+  for (; x + kPixels <= block.out.width; x += kPixels) {
+    const int64_t in_x = x * block.stride_w - block.pad_w;
+    const bool inside = in_x >= 0 && in_x + width <= block.in_w;
+    ForEachVector(block.out.channels, [&](auto part, int64_t c) HWY_ATTR {
+      const float* weight = block.weight + c / kLanes * weight_step;
+      if (inside) {
+        AnyPixels<kPixels, true>(block, line, rows, x, c, weight, part);
+      } else {
+        AnyPixels<kPixels, false>(block, line, rows, x, c, weight, part);
+      }
+    });
+  }
+  return x;
+}
+
+void AnyLines(const DepthwiseLines& block) {
   for (int64_t line = 0; line < block.out.lines; ++line) {
     const RowsInside rows(block, line);
-    for (int64_t x = 0; x < block.out.width; ++x) {
-      ForEachVector(block.out.channels, [&](auto part, int64_t c) HWY_ATTR {
-        AnyPixel(block, line, rows, x, c, block.weight + c / kLanes * weight_step, part);
-      });
-    }
+    int64_t x = AnyTiles<8>(block, line, rows, 0);
+    x = AnyTiles<3>(block, line, rows, x);
+    AnyTiles<1>(block, line, rows, x);
   }
 }
 
