@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "cpu/bf16_tile.h"
 #include "cpu/conv_shape.h"
@@ -29,6 +30,8 @@ struct ConvLaunch {
   int64_t bf16;          // bytes of an element of the slab once it is rounded; 0: products of f32
   int64_t column_bytes;  // of packed weights
   int64_t dots;          // by inner products
+  int64_t trims;         // taps outside of the image are left out
+  TrimmedTaps taps;
 
   int64_t K() const { return weight.K(); }
   int64_t Element() const { return bf16 != 0 ? bf16 : int64_t{sizeof(float)}; }
@@ -65,14 +68,17 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   if (call.has_src(2) && call.src[2].strides[0] != 1 && y.dims[1] != 1) return Unsupported("src 2: stride is not 1");
   ConvLaunch launch{};
   launch.shape = MakeConvShape(call, params, 1);
+  launch.taps = {launch.shape.kernel, {0, 0, 0}};
   if (kernel.bf16) launch.shape.in_place = 0;
+  launch.trims = !kernel.bf16 && kProducts == Products::kTiles ? 1 : 0;
+  if (launch.trims != 0) launch.taps = TrimKernel(&launch.shape);
   const ConvShape& shape = launch.shape;
   if (shape.NumSegments() > kMaxSegments) return Unsupported("kernel of ", params.Points(), " points");
   launch.bias = call.has_src(2) ? 2 : -1;
   launch.packed = call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
   if ((kernel.bf16 || kProducts == Products::kDots) && launch.packed == 0) return Unsupported("src 1: no constant");
-  const Dims3& k = shape.kernel;
-  const int64_t points = shape.Points();
+  const Dims3& k = launch.taps.kernel;
+  const int64_t points = k.d * k.h * k.w;
   launch.weight = {{k.d, k.h, k.w, shape.channels}, {k.h * k.w, k.w, 1, points}, points * shape.channels, 1.0f};
   launch.weight_group = shape.outputs * points * shape.channels;
   if (launch.packed == 0) {
@@ -82,7 +88,7 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
     launch.weight_group = shape.outputs * w.strides[0];
   }
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
-  const int64_t segment = launch.K() == 0 ? 0 : launch.K() / shape.NumSegments();
+  const int64_t segment = shape.Points() * shape.channels / shape.NumSegments();
   if (kProducts == Products::kDots) {
     if (!DotsPay(*kernel.simd->dots, *kernel.simd->tile, shape.outputs, shape.NumSegments(), segment)) {
       return Unsupported(shape.outputs, " outputs");
@@ -106,7 +112,7 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   choice->scratch_per_worker = static_cast<uint64_t>(Scratch(launch, table).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
   if (shape.col_blocks == 1 && launch.bf16 == 0) choice->rows = ConvRowMaps(call, params, launch.epilogue.micro);
-  const auto weights = static_cast<double>(launch.K() * shape.outputs * shape.groups);
+  const auto weights = static_cast<double>(shape.Points() * shape.channels * shape.outputs * shape.groups);
   const auto pixels = static_cast<double>(shape.batch * shape.out.d * shape.out.h * shape.out.w);
   const double speed = launch.bf16 == 2 ? 2 : 1;
   choice->cost_us = 2.0 * weights * pixels / (speed * kFlopsPerMicrosecond) +
@@ -132,6 +138,66 @@ void RunEpilogue(const KernelArgs& args, const ConvLaunch& launch, const ConvUni
   for (int64_t line = 0; line < unit.lines; ++line) {
     const int64_t row = OutputRow(launch.shape, unit, line);
     args.simd->run_micro(micro, args.Dst(), src, row, row + unit.cols, begin, end, scratch);
+  }
+}
+
+// Taps that follow each other both in the inputs' segments and in the packed weights.
+struct TapRun {
+  int64_t segment, num_segments, tap;
+};
+
+// Those of the taps that a unit needs. Planes and rows that lie outside for all of it are left out where what is left
+// is one run still: results must not depend on how lines are divided into units.
+int FindRuns(const ConvLaunch& launch, const ConvUnit& unit, const ConvInputs<float>& inputs, TapRun* runs) {
+  if (launch.trims == 0) {
+    runs[0] = {0, inputs.num_segments, 0};
+    return 1;
+  }
+  const ConvShape& shape = launch.shape;
+  const TrimmedTaps& taps = launch.taps;
+  const bool whole_rows = shape.kernel.w == taps.kernel.w, whole_planes = whole_rows && shape.kernel.h == taps.kernel.h;
+  Range planes{0, shape.kernel.d}, rows{0, shape.kernel.h};
+  if (shape.kernel.d == 1 && whole_rows) {
+    rows = TapsInside(unit.line, unit.lines, shape.stride.h, shape.pad.h, rows.end, shape.dilation.h, shape.in.h);
+  } else if (whole_planes) {
+    planes = TapsInside(unit.plane, 1, shape.stride.d, shape.pad.d, planes.end, shape.dilation.d, shape.in.d);
+  }
+  const int64_t row_segments = inputs.num_segments / (shape.kernel.d * shape.kernel.h);
+  int count = 0;
+  for (int64_t z = planes.begin; z < planes.end; ++z) {
+    for (int64_t y = rows.begin; y < rows.end; ++y) {
+      const int64_t row = (taps.first.d + z) * taps.kernel.h + taps.first.h + y;
+      const TapRun run = {(z * shape.kernel.h + y) * row_segments, row_segments, row * taps.kernel.w + taps.first.w};
+      TapRun* last = count == 0 ? nullptr : &runs[count - 1];
+      const int64_t rows_so_far = last == nullptr ? 0 : last->num_segments / row_segments;
+      if (last != nullptr && last->tap + rows_so_far * shape.kernel.w == run.tap) {
+        last->num_segments += row_segments;
+      } else {
+        runs[count++] = run;
+      }
+    }
+  }
+  return count;
+}
+
+// RunPanel run by run: the sums so far are in dst.
+void RunTaps(const Block& whole, const Panel& panel, const float* b, int64_t tap_floats, int64_t first_col,
+             const TapRun* runs, int count) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Block block = whole;
+  if (count == 0) {
+    block.num_segments = 0;
+    return RunPanel(block, panel, b, first_col);
+  }
+  for (int i = 0; i < count; ++i) {
+    const bool last = i + 1 == count;
+    block.segments = whole.segments + runs[i].segment;
+    block.num_segments = runs[i].num_segments;
+    block.residual = i == 0 ? whole.residual : whole.dst;
+    block.bias = i == 0 ? whole.bias : nullptr;
+    block.lo = last ? whole.lo : -kInfinity;
+    block.hi = last ? whole.hi : kInfinity;
+    RunPanel(block, panel, b + runs[i].tap * tap_floats, first_col);
   }
 }
 
@@ -167,6 +233,8 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
                        launch.bias >= 0 ? args.Src(launch.bias) : nullptr,
                        epilogue.lo,
                        epilogue.hi};
+  TapRun runs[kMaxSegments];
+  const int num_runs = FindRuns(launch, unit, inputs, runs);
   const int64_t group_bytes = RoundUp(launch.shape.outputs, table.widths.granule) * launch.column_bytes;
   for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
     const Panel panel = PanelAt(table.widths, launch.shape.outputs, p);
@@ -177,7 +245,7 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
     } else {
       PackPanel(args.Src(1) + unit.group * launch.weight_group, launch.weight, panel, scratch + layout.panel);
     }
-    RunPanel(block, panel, b, unit.group * launch.shape.outputs);
+    RunTaps(block, panel, b, launch.shape.channels * panel.width, unit.group * launch.shape.outputs, runs, num_runs);
   }
   if (epilogue.kind == Epilogue::kProgram) RunEpilogue(args, launch, unit, scratch + layout.micro);
 }

@@ -47,6 +47,23 @@ ConvShape MakeConvShape(const OpCall& call, const ConvParams& params, size_t wei
   return shape;
 }
 
+TrimmedTaps TrimKernel(ConvShape* shape) {
+  TrimmedTaps trimmed{shape->kernel, {0, 0, 0}};
+  bool inside = true;
+  for (int64_t Dims3::*i : {&Dims3::d, &Dims3::h, &Dims3::w}) {
+    const int64_t stride = shape->stride.*i, dilation = shape->dilation.*i;
+    const Range taps = TapsInside(0, shape->out.*i, stride, shape->pad.*i, shape->kernel.*i, dilation, shape->in.*i);
+    // What is left begins at or before the image: the padding stays one.
+    trimmed.first.*i = std::min({taps.begin, shape->pad.*i / dilation, shape->kernel.*i - 1});
+    shape->kernel.*i = std::max<int64_t>(taps.end - trimmed.first.*i, 1);
+    shape->pad.*i -= trimmed.first.*i * dilation;
+    const int64_t last = (shape->out.*i - 1) * stride - shape->pad.*i + (shape->kernel.*i - 1) * dilation;
+    inside = inside && shape->pad.*i == 0 && last < shape->in.*i;
+  }
+  if (inside && (shape->src_c == 1 || shape->channels == 1)) shape->in_place = 1;
+  return trimmed;
+}
+
 void ChooseBlocks(const BlockPolicy& policy, ConvShape* shape) {
   const int64_t k = shape->Points() * shape->channels, n = shape->outputs;
   shape->panels = policy.panels;

@@ -23,6 +23,9 @@ inline constexpr int kMaxSegments = 512;
 struct Dims3 {
   int64_t d, h, w;
 };
+struct Range {
+  int64_t begin, end;
+};
 // Spatial dims (1 where missing) or strides (0 where missing).
 Dims3 Spatial(const TensorDesc& desc, bool strides);
 
@@ -69,6 +72,15 @@ struct ConvShape {
 // Everything but the blocks; `weights`: their source.
 ConvShape MakeConvShape(const OpCall& call, const ConvParams& params, size_t weights);
 void ChooseBlocks(const BlockPolicy& policy, ConvShape* shape);
+
+// Where the taps of a trimmed kernel are in the weights.
+struct TrimmedTaps {
+  Dims3 kernel;  // of the weights
+  Dims3 first;   // the tap that is the first one now
+};
+// Leaves out the first and last planes, rows and columns of the kernel that meet nothing but padding, whatever the
+// output: most of a 3x3 kernel where it is dilated beyond the size of its image, two thirds of 3x3x3 on one plane.
+TrimmedTaps TrimKernel(ConvShape* shape);
 
 // What of the output one unit computes.
 struct ConvUnit {
@@ -133,6 +145,14 @@ void ForEachSlabRow(const ConvShape& shape, const ConvUnit& unit, const T* src, 
         unit.col * shape.stride.w - shape.pad.w);
     }
   }
+}
+
+// The taps along one dimension that lie inside for one of the outputs [first, first + count), at least.
+inline Range TapsInside(int64_t first, int64_t count, int64_t stride, int64_t pad, int64_t kernel, int64_t dilation,
+                        int64_t in) {
+  const int64_t low = first * stride - pad, high = (first + count - 1) * stride - pad;
+  const int64_t begin = std::min(high >= 0 ? 0 : CeilDiv(-high, dilation), kernel);
+  return {begin, std::clamp<int64_t>(CeilDiv(in - low, dilation), begin, kernel)};
 }
 
 template <class T>

@@ -95,6 +95,37 @@ TEST_P(Conv, RandomShapesWithTails) {
   EXPECT_GT(runs, 150);
 }
 
+// Planes, rows and columns of kernels that meet padding only, for all outputs or for some, in one, two and three
+// dimensions; for any number of threads alike.
+TEST_P(Conv, TapsOutsideOfTheImage) {
+  std::mt19937 random(22);
+  int runs = 0;
+  for (int i = 0; i < 150; ++i) {
+    ConvShape shape;
+    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 3, 3}));
+    shape.in_per_group = Pick(random, {5, 17});
+    shape.out_per_group = Pick(random, {6, 33});
+    for (int d = 0; d < shape.rank; ++d) {
+      const auto k = static_cast<size_t>(d);
+      shape.in[k] = Pick(random, {1, 2, 5, 9});
+      shape.kernel[k] = Pick(random, {1, 2, 3, 3, 5});
+      shape.stride[k] = Pick(random, {1, 1, 2});
+      shape.dilation[k] = Pick(random, {1, 2, 4, 9, 14});
+      shape.begin[k] = shape.kernel[k] / 2 * shape.dilation[k] + Pick(random, {0, 0, 1});
+      shape.end[k] = shape.begin[k] + Pick(random, {-1, 0, 0, 3});
+      if (shape.end[k] < 0) shape.end[k] = 0;
+    }
+    shape.constant_weight = random() % 3 != 0;
+    OpTest test;
+    if (!MakeConv(shape, random, &test)) continue;
+    ++runs;
+    const OpRun run = CheckOp(device(), test, Kernel("conv_igemm"), 1e-4, shape.Name());
+    const OpRun many = RunOp(device(), test, 3);
+    EXPECT_EQ(std::memcmp(run.dst[0].data(), many.dst[0].data(), run.dst[0].desc().ExtentBytes()), 0) << shape.Name();
+  }
+  EXPECT_GT(runs, 100);
+}
+
 // Of deep images, by inner products: all numbers of columns, segments with tails, blocks of pixels with tails.
 TEST_P(Conv, FewOutputs) {
   const cpu::Simd simd = cpu::SimdForTarget(GetParam());
