@@ -1,68 +1,12 @@
-#include <array>
 #include <random>
 #include <utility>
 
-#include "cpu/dot_tile.h"
-#include "cpu/simd.h"
-#include "tests/cpu/run_op.h"
+#include "tests/cpu/conv_shape.h"
 
 namespace moka {
 namespace {
 
 class Conv : public OnEveryTarget {};
-
-int64_t Pick(std::mt19937& random, std::initializer_list<int64_t> values) {
-  return *(values.begin() + static_cast<ptrdiff_t>(random() % values.size()));
-}
-
-struct ConvShape {
-  int rank = 2;
-  int64_t batch = 1, groups = 1, in_per_group = 1, out_per_group = 1;
-  std::array<int64_t, 3> in{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, begin{}, end{};
-  bool row_major_src = false, constant_weight = true, bias = true;
-
-  std::string Name() const {
-    std::string name = "conv";
-    for (int i = 0; i < rank; ++i) {
-      const auto d = static_cast<size_t>(i);
-      name += " [" + std::to_string(in[d]) + " k" + std::to_string(kernel[d]) + " s" + std::to_string(stride[d]) +
-              " d" + std::to_string(dilation[d]) + " p" + std::to_string(begin[d]) + "," + std::to_string(end[d]) + "]";
-    }
-    return name + " g" + std::to_string(groups) + " " + std::to_string(in_per_group) + "->" +
-           std::to_string(out_per_group);
-  }
-};
-
-std::vector<int64_t> Ints(const std::array<int64_t, 3>& a, int rank) { return {a.begin(), a.begin() + rank}; }
-
-// False where the result would be empty.
-bool MakeConv(const ConvShape& shape, std::mt19937& random, OpTest* test) {
-  test->op = "Conv";
-  Shape x = {shape.batch, shape.groups * shape.in_per_group},
-        w = {shape.groups * shape.out_per_group, shape.in_per_group};
-  Shape y = {shape.batch, shape.groups * shape.out_per_group};
-  std::vector<int64_t> pads = Ints(shape.begin, shape.rank);
-  for (int i = 0; i < shape.rank; ++i) {
-    const auto d = static_cast<size_t>(i);
-    x.push_back(shape.in[d]);
-    w.push_back(shape.kernel[d]);
-    const int64_t room = shape.in[d] + shape.begin[d] + shape.end[d] - (shape.kernel[d] - 1) * shape.dilation[d] - 1;
-    if (room < 0) return false;
-    y.push_back(room / shape.stride[d] + 1);
-    pads.push_back(shape.end[d]);
-  }
-  test->attrs.Set("strides", Ints(shape.stride, shape.rank));
-  test->attrs.Set("dilations", Ints(shape.dilation, shape.rank));
-  test->attrs.Set("pads", pads);
-  test->attrs.Set("group", shape.groups);
-  test->AddFloats(MakeDense(DataType::kF32, x, shape.row_major_src ? Format::kRowMajor : Format::kChannelsLast),
-                  random);
-  test->AddFloats(MakeDense(DataType::kF32, w), random, 0.5f);
-  if (shape.bias) test->AddFloats(MakeDense(DataType::kF32, {y[1]}), random);
-  test->constant = {false, shape.constant_weight};
-  test->dst = {MakeDense(DataType::kF32, y, Format::kChannelsLast)};
-  return true;
-}
 
 TEST_P(Conv, RandomShapesWithTails) {
   std::mt19937 random(11);
@@ -124,68 +68,6 @@ TEST_P(Conv, TapsOutsideOfTheImage) {
     EXPECT_EQ(std::memcmp(run.dst[0].data(), many.dst[0].data(), run.dst[0].desc().ExtentBytes()), 0) << shape.Name();
   }
   EXPECT_GT(runs, 100);
-}
-
-// Of deep images, by inner products: all numbers of columns, segments with tails, blocks of pixels with tails.
-TEST_P(Conv, FewOutputs) {
-  const cpu::Simd simd = cpu::SimdForTarget(GetParam());
-  std::mt19937 random(21);
-  int runs = 0;
-  for (int i = 0; i < 200; ++i) {
-    ConvShape shape;
-    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2, 3}));
-    shape.batch = Pick(random, {1, 1, 2});
-    shape.groups = Pick(random, {1, 1, 1, 2});
-    shape.in_per_group = Pick(random, {16, 31, 33, 64, 67});
-    shape.out_per_group = Pick(random, {1, 2, 3, 4});
-    int64_t points = 1;
-    for (int d = 0; d < shape.rank; ++d) {
-      const auto k = static_cast<size_t>(d);
-      shape.in[k] = Pick(random, {2, 5, 7, 13});
-      shape.kernel[k] = Pick(random, {1, 2, 3, 5});
-      shape.stride[k] = Pick(random, {1, 1, 2});
-      shape.dilation[k] = Pick(random, {1, 1, 1, 2});
-      shape.begin[k] = Pick(random, {0, 1, 2});
-      shape.end[k] = Pick(random, {0, 1, 3});
-      points *= shape.kernel[k];
-    }
-    shape.row_major_src = random() % 4 == 0;
-    shape.bias = random() % 2 == 0;
-    if (!cpu::DotsPay(*simd.dots, *simd.tile, shape.out_per_group, points, shape.in_per_group)) continue;
-    OpTest test;
-    if (!MakeConv(shape, random, &test)) continue;
-    ++runs;
-    CheckOp(device(), test, Kernel("conv_dot"), 1e-4, shape.Name());
-  }
-  EXPECT_GT(runs, 60);
-}
-
-// Sources of both formats, each distance of neighbours, tiles that overlap and tiles of one pixel, borders, all panels.
-TEST_P(Conv, FewChannels) {
-  std::mt19937 random(20);
-  int runs = 0;
-  for (int i = 0; i < 300; ++i) {
-    ConvShape shape;
-    shape.batch = Pick(random, {1, 1, 2});
-    shape.in_per_group = Pick(random, {1, 2, 3, 3, 4});
-    shape.out_per_group = Pick(random, {2, 8, 15, 16, 17, 32, 33, 48, 65, 96, 130});
-    shape.row_major_src = random() % 2 == 0;
-    const int64_t depth = shape.row_major_src ? 1 : shape.in_per_group;
-    const int64_t stride = Pick(random, {1, 2, 2, 3, 4}), step = stride * depth;
-    if (step > 4 && step != 6 && step != 12) continue;
-    shape.in = {Pick(random, {1, 2, 5, 9}), Pick(random, {1, 2, 7, 13, 14, 15, 29, 33, 60}), 1};
-    shape.kernel = {Pick(random, {1, 2, 3, 4, 7}), Pick(random, {1, 2, 3, 4, 7}), 1};
-    shape.stride = {Pick(random, {1, 2, 3}), stride, 1};
-    shape.dilation = {Pick(random, {1, 1, 2}), 1, 1};
-    shape.begin = {Pick(random, {0, 1, 3}), Pick(random, {0, 1, 3, 8}), 0};
-    shape.end = {Pick(random, {0, 1, 3}), Pick(random, {0, 1, 3, 8}), 0};
-    shape.bias = random() % 2 == 0;
-    OpTest test;
-    if (!MakeConv(shape, random, &test)) continue;
-    ++runs;
-    CheckOp(device(), test, Kernel("conv_few"), 3e-5, shape.Name());
-  }
-  EXPECT_GT(runs, 120);
 }
 
 TEST_P(Conv, PlainOnesOfNetworks) {
@@ -266,101 +148,6 @@ TEST_P(Conv, PointsOfManyChannels) {
   shape.begin = {0, 1, 0};
   ASSERT_TRUE(MakeConv(shape, random, &padded));
   CheckOp(device(), padded, Kernel("conv_igemm"), 2e-4, "padded");
-}
-
-// Strides, dilations and pads of any kind, with sizes and kernels out of the lists.
-void PickWindow(std::mt19937& random, std::initializer_list<int64_t> sizes, std::initializer_list<int64_t> kernels,
-                ConvShape* shape) {
-  for (int d = 0; d < shape->rank; ++d) {
-    const auto k = static_cast<size_t>(d);
-    shape->in[k] = Pick(random, sizes);
-    shape->kernel[k] = Pick(random, kernels);
-    shape->stride[k] = Pick(random, {1, 1, 2, 2, 3});
-    shape->dilation[k] = Pick(random, {1, 1, 1, 2});
-    shape->begin[k] = Pick(random, {0, 1, 1, 2, 4});
-    shape->end[k] = Pick(random, {0, 1, 1, 3});
-  }
-  shape->bias = random() % 2 == 0;
-}
-
-TEST_P(Conv, Depthwise) {
-  std::mt19937 random(13);
-  int runs = 0;
-  for (int i = 0; i < 200; ++i) {
-    ConvShape shape;
-    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2}));
-    shape.batch = Pick(random, {1, 2});
-    shape.groups = Pick(random, {2, 3, 8, 15, 16, 17, 33, 48, 100});
-    PickWindow(random, {1, 2, 5, 7, 8, 14, 17}, {1, 2, 3, 3, 3, 5, 5}, &shape);
-    OpTest test;
-    if (!MakeConv(shape, random, &test)) continue;
-    ++runs;
-    CheckOp(device(), test, Kernel("depthwise"), 2e-5, "depthwise " + shape.Name());
-  }
-  EXPECT_GT(runs, 100);
-}
-
-// Pairs of lines and a last one, tiles of every size, borders at every side, vectors with tails.
-TEST_P(Conv, DepthwiseOfSquareKernels) {
-  std::mt19937 random(19);
-  for (const int64_t kernel : {3, 5, 7}) {
-    for (const int64_t stride : {1, 2}) {
-      for (const int64_t height : {1, 2, 3, 6, 9}) {
-        for (const int64_t width : {1, 2, 7, 8, 13, 14, 15, 29}) {
-          ConvShape shape;
-          shape.batch = Pick(random, {1, 2});
-          shape.groups = Pick(random, {3, 16, 35});
-          shape.in = {height, width, 1};
-          shape.kernel = {kernel, kernel, 1};
-          shape.stride = {stride, stride, 1};
-          shape.begin = {Pick(random, {0, 1, kernel / 2}), Pick(random, {0, 1, kernel / 2}), 0};
-          shape.end = {Pick(random, {1, kernel / 2}), Pick(random, {1, kernel / 2}), 0};
-          shape.bias = random() % 2 == 0;
-          OpTest test;
-          if (!MakeConv(shape, random, &test)) continue;
-          CheckOp(device(), test, Kernel("depthwise"), 2e-5, "depthwise " + shape.Name());
-        }
-      }
-    }
-  }
-}
-
-// Whole and partial vectors of groups, each form of kernel, tiles of every size, chunks of channels.
-TEST_P(Conv, NarrowGroups) {
-  std::mt19937 random(18);
-  int runs = 0;
-  for (int i = 0; i < 200; ++i) {
-    ConvShape shape;
-    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2}));
-    shape.batch = Pick(random, {1, 2});
-    shape.groups = Pick(random, {2, 3, 5, 8, 17});
-    shape.in_per_group = shape.out_per_group = Pick(random, {2, 4});
-    PickWindow(random, {1, 2, 5, 7, 14, 17, 33}, {1, 2, 3, 3, 3, 3, 5}, &shape);
-    OpTest test;
-    if (!MakeConv(shape, random, &test)) continue;
-    ++runs;
-    CheckOp(device(), test, Kernel("conv_grouped"), 2e-5, shape.Name());
-  }
-  EXPECT_GT(runs, 100);
-  ConvShape chunks;
-  chunks.groups = 301;
-  chunks.in_per_group = chunks.out_per_group = 4;
-  chunks.in = {6, 40, 1};
-  chunks.kernel = {3, 3, 1};
-  chunks.begin = chunks.end = {1, 1, 0};
-  OpTest test;
-  ASSERT_TRUE(MakeConv(chunks, random, &test));
-  CheckOp(device(), test, Kernel("conv_grouped"), 2e-5, "chunks");
-}
-
-ConvShape Same3x3(int64_t in, int64_t out, int64_t height, int64_t width) {
-  ConvShape shape;
-  shape.in_per_group = in;
-  shape.out_per_group = out;
-  shape.in = {height, width, 1};
-  shape.kernel = {3, 3, 1};
-  shape.begin = shape.end = {1, 1, 0};
-  return shape;
 }
 
 // Its errors are relative to the largest results, some 60 here, not to each one.
@@ -485,22 +272,6 @@ TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
       const OpRun many = RunOp(device(), test, threads);
       EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
     }
-  }
-}
-
-TEST_P(Conv, WorkersShareTheChannelsOfSmallImages) {
-  std::mt19937 random(20);
-  ConvShape shape = Same3x3(1, 1, 7, 5);
-  shape.groups = 222;
-  shape.bias = true;
-  OpTest test;
-  ASSERT_TRUE(MakeConv(shape, random, &test));
-  CheckOp(device(), test, Kernel("depthwise"), 2e-5, shape.Name());
-  const OpRun one = RunOp(device(), test, 1);
-  for (const int threads : {2, 3, 7}) {
-    const OpRun many = RunOp(device(), test, threads);
-    EXPECT_EQ(many.units, threads);
-    EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
   }
 }
 
