@@ -16,6 +16,7 @@ namespace moka::cpu {
 namespace {
 
 constexpr int64_t kBlockRows = 2 * kMaxTileRows;
+constexpr int64_t kLeastBlockRows = 4;      // where a batch is divided for several workers
 constexpr int64_t kGateFloats = 256 << 10;  // of all gates of a unit's rows in the steps of one product
 
 using P = RecurrentParams;
@@ -125,6 +126,18 @@ bool RunsAhead(const Simd& simd, const RecurrentLaunch& launch) {
          widest(launch.r.n);
 }
 
+// Into blocks for `workers`, where each gets a few rows. One row alone sums in another order than rows together, so
+// there is none: results do not depend on the number of workers.
+void DivideBatch(int64_t workers, RecurrentLaunch* launch) {
+  const int64_t batch = launch->sizes.batch;
+  launch->blocks = std::max(CeilDiv(batch, kBlockRows), std::min(workers, batch / kLeastBlockRows)) + 1;
+  do {
+    --launch->blocks;
+    launch->block_rows = CeilDiv(batch, launch->blocks);
+  } while (launch->blocks > 1 && batch % launch->block_rows == 1);
+  launch->blocks = CeilDiv(batch, launch->block_rows);
+}
+
 Status ChooseRecurrent(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireFloats(call));
   RecurrentLaunch launch{};
@@ -150,9 +163,7 @@ Status ChooseRecurrent(const Kernel& kernel, const OpCall& call, Choice* choice)
   launch.r = MakeWeight(call, P::kR, r_groups, launch.Columns() / r_groups, sizes.hidden);
   AddPack(kernel, P::kW, params.directions, launch.w, choice);
   AddPack(kernel, P::kR, params.directions, launch.r, choice);
-  launch.blocks = CeilDiv(sizes.batch, kBlockRows);
-  launch.block_rows = CeilDiv(sizes.batch, launch.blocks);
-  launch.blocks = CeilDiv(sizes.batch, launch.block_rows);
+  DivideBatch(CeilDiv(kernel.workers, params.directions), &launch);
   launch.chunk = std::clamp<int64_t>(kGateFloats / (launch.block_rows * launch.Columns()), 1, sizes.steps);
   launch.ahead = RunsAhead(*kernel.simd, launch) ? 1 : 0;
   if (launch.ahead != 0) launch.chunk = 2 * kernel.simd->recurrent->ahead_rows;  // of these steps and of the next ones
