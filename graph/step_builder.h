@@ -71,6 +71,7 @@ class StepBuilder {
   // step_views.cc
   bool EmitCopy(int n, std::string_view name, int src, int dst, std::vector<Refusal>* refusals);
   int CopyToDense(ValueId v, int src, std::vector<Refusal>* refusals);
+  bool ReadersMayCopy(ValueId v, int device) const;
   bool MakeViews(int n);
   bool MakeReshapeCopy(int n, int src, ValueId v, std::vector<Refusal>* refusals);
   void ReserveParts();

@@ -27,6 +27,15 @@ int64_t ConcatAxis(const Node& node, int rank) {
   return params.ok() ? params->axis : -1;
 }
 
+// A first layer whose pixels are at most two apart: further apart, the inputs of neighbours lie in other cache lines.
+bool ReadsPlanes(const Node& node, ValueId v) {
+  static const OpSchema* const kConv = FindOp("", "Conv");
+  if (node.op != kConv || node.src[0] != v || std::count(node.src.begin(), node.src.end(), v) != 1) return false;
+  const AttributeValue* value = node.attrs.Find("strides");
+  const auto* strides = value == nullptr ? nullptr : std::get_if<std::vector<int64_t>>(value);
+  return strides == nullptr || std::all_of(strides->begin(), strides->end(), [](int64_t s) { return s <= 2; });
+}
+
 }  // namespace
 
 bool IsReshape(const OpCall& call) {
@@ -68,6 +77,16 @@ int StepBuilder::CopyToDense(ValueId v, int src, std::vector<Refusal>* refusals)
   return EmitCopy(-1, graph_.value(v).name, src, dst, refusals) ? dst : -1;
 }
 
+// Convolutions in host memory may read pictures of few channels as planes.
+bool StepBuilder::ReadersMayCopy(ValueId v, int d) const {
+  constexpr int64_t kFewChannels = 4;
+  const TensorDesc& desc = shape(v);
+  if (d != host_ || desc.rank != 4 || desc.dims[1] > kFewChannels) return false;
+  return std::all_of(graph_.nodes.begin(), graph_.nodes.end(), [v](const Node& node) {
+    return std::find(node.src.begin(), node.src.end(), v) == node.src.end() || ReadsPlanes(node, v);
+  });
+}
+
 // Makes the results of a view operator without a kernel of its own: as views, or as strided copies of what the view
 // would show. False where neither is possible; nothing was added then.
 bool StepBuilder::MakeViews(int n) {
@@ -77,9 +96,9 @@ bool StepBuilder::MakeViews(int n) {
   if (!is_copy && node.op->view == nullptr) return false;
   const int base = SourceOn(node.src[0], d);
   if (base < 0) return false;
-  if (is_copy) {  // between formats that are the same for this shape
+  if (is_copy) {  // between formats that are the same for this shape, or left to those who read it
     const TensorDesc desc = plan_value(base).desc;
-    if (!SameLayout(desc, Dense(node.dst[0], d))) return false;
+    if (!SameLayout(desc, Dense(node.dst[0], d)) && !ReadersMayCopy(node.dst[0], d)) return false;
     Current(node.dst[0], d) = NewAlias(node.dst[0], PlanValue::kView, base, desc, 0);
     return true;
   }

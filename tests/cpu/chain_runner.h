@@ -53,6 +53,7 @@ struct ChainRun {
 
 struct ChainResult {
   std::vector<std::vector<float>> outputs;
+  std::vector<std::string> kernels;              // of each step
   std::vector<std::vector<std::string>> chains;  // the kernels of each
 };
 
@@ -85,6 +86,7 @@ inline Result<ChainResult> RunChains(const std::shared_ptr<const Specialization>
   MOKA_ASSIGN_OR_RETURN(const auto prepared, PreparePlan(request, weights));
   const Plan& plan = prepared->plan;
   ChainResult result;
+  for (const PlanStep& step : plan.steps) result.kernels.emplace_back(step.step.kernel);
   result.chains = ChainsOf(plan);
   RoundRobin executor(run.workers);
   QueueOptions options;

@@ -100,13 +100,13 @@ TEST(Chain, AcrossBlocksWithGroupsDilationAndNoPadding) {
 TEST(Chain, CopiesAndProgramsOfTheirOwn) {
   for (const int64_t images : {1, 2}) {
     GraphBuilder b;
-    const ValueId x = b.Input("x", {images, 3, 41, 31});
-    const ValueId stem = b.Node("Relu", {b.Conv(x, 3, 16, 3, 1, 1, true)});
+    const ValueId x = b.Input("x", {images, 5, 41, 31});
+    const ValueId stem = b.Node("Relu", {b.Conv(x, 5, 16, 5, 1, 1, true)});
     const ValueId filtered = b.Node("HardSwish", {b.Conv(stem, 16, 16, 5, 1, 16, true)});
     const ValueId gate = b.Node("Sigmoid", {b.Conv(b.Node("GlobalAveragePool", {filtered}), 16, 16, 1)});
     const ValueId narrow = b.Conv(b.Node("Mul", {filtered, gate}), 16, 8, 1, 1, 1, true);
     const Graph graph = b.Finish({b.Node("Tanh", {narrow})});
-    ExpectSameBits(graph, 24 << 10, {"copy", "conv_few"});
+    ExpectSameBits(graph, 24 << 10, {"copy", "conv_igemm"});
     ExpectSameBits(graph, 64 << 10, {"micro", "conv_igemm"});
     ExpectSameBits(graph, 64 << 10, {"conv_igemm", "copy"});
   }
@@ -117,6 +117,24 @@ TEST(Chain, ToFewOutputs) {
   const ValueId x = b.Input("x", {1, 8, 45, 30});
   const ValueId wide = b.Node("Relu", {b.Conv(x, 8, 64, 1, 1, 1, true)});
   ExpectSameBits(b.Finish({b.Conv(wide, 64, 3, 3)}), 128 << 10, {"conv_igemm", "conv_dot"});
+}
+
+// Pictures of few channels are read as they lie.
+TEST(Chain, FirstLayersReadPlanes) {
+  for (const int64_t dilation : {1, 2}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {1, 3, 20, 21});
+    const ValueId y = b.Node("Conv", {x, b.Weights({8, 3, 3, 3})}, {{"dilations", std::vector<int64_t>{1, dilation}}});
+    auto specialization = std::make_shared<Specialization>();
+    specialization->graph = b.Finish({b.Node("GlobalAveragePool", {y})});
+    ASSERT_TRUE(Optimize(specialization->graph).ok());
+    for (const std::string& target : cpu::SimdTargets()) {
+      const auto run = test::RunChains(specialization, RandomInput(specialization->graph), {target, 0, 1});
+      ASSERT_TRUE(run.ok()) << run.status().message();
+      const std::string& first = run->kernels.front();
+      EXPECT_NE(first.find(dilation == 1 ? "conv_few" : "conv_igemm"), std::string::npos) << first;
+    }
+  }
 }
 
 TEST(Chain, NarrowGroups) {
