@@ -29,7 +29,9 @@ constexpr int64_t kMaxBlockRows = 240;
 constexpr double kUnitFlops = 2e6;
 constexpr int64_t kUnits = 16;                   // wanted where there is enough work
 constexpr int64_t kStreamedWeights = 256 << 10;  // floats that leave the L2 cache
-constexpr int64_t kLeastPairs = 24;              // of rows, in a part of a block
+constexpr int64_t kWidePanel = 64;
+constexpr int64_t kLeastNarrowK = 512;  // convolutions by Strassen's algorithm on narrower panels
+constexpr int64_t kLeastPairs = 24;     // of rows, in a part of a block
 
 struct GemmLaunch {
   Epilogue epilogue;
@@ -328,6 +330,8 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Algorithm algorithm,
   SetPixels(shape, &launch);
   const bool streams = launch.rows < kLeastStrassenRows && launch.n * launch.k >= kStreamedWeights;
   if (algorithm == Algorithm::kPlain && !streams) return Unsupported("weights stay in the cache");
+  const bool narrow = kernel.simd->tile->widths.widest < kWidePanel;
+  if (algorithm == Algorithm::kStrassen && narrow && launch.k < kLeastNarrowK) return Unsupported("short sums");
   launch.bias = call.has_src(2) ? 2 : -1;
   launch.b = {{1, 1, 1, launch.k}, {1, 1, 1, 1}, launch.k, 1.0f};
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
