@@ -65,9 +65,10 @@ function(moka_library)
   endif()
 endfunction()
 
-# moka_test(AREA [LIBRARIES lib...]): tests/AREA/*.cc as one program and one ctest entry.
+# moka_test(AREA [LIBRARIES lib...] [SHARDS n]): tests/AREA/*.cc as one program and one ctest entry, AREA; or as n entries,
+# AREA_1 to AREA_n, with a part of the tests each.
 function(moka_test area)
-  cmake_parse_arguments(ARG "" "" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS" "LIBRARIES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${area}/*.cc)
   if(NOT sources)
     return()
@@ -76,5 +77,14 @@ function(moka_test area)
   target_link_libraries(test_${area} PRIVATE moka moka_flags GTest::gtest_main ${ARG_LIBRARIES})
   target_compile_definitions(test_${area} PRIVATE MOKA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              MOKA_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  add_test(NAME ${area} COMMAND test_${area})
+  if(NOT ARG_SHARDS)
+    add_test(NAME ${area} COMMAND test_${area})
+    return()
+  endif()
+  foreach(shard RANGE 1 ${ARG_SHARDS})
+    math(EXPR index "${shard} - 1")
+    add_test(NAME ${area}_${shard} COMMAND test_${area})
+    set_tests_properties(${area}_${shard} PROPERTIES
+                         ENVIRONMENT "GTEST_TOTAL_SHARDS=${ARG_SHARDS};GTEST_SHARD_INDEX=${index}" COST 1000)
+  endforeach()
 endfunction()
