@@ -16,20 +16,33 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
+// The sums of neighbouring lanes, those of `a` first.
+HWY_INLINE V SumPairs(V a, V b) {
+  const D d;
+  return hn::Add(hn::ConcatEven(d, b, a), hn::ConcatOdd(d, b, a));
+}
+
+// kCount vectors become one with as many parts of each of them as fit.
+template <int kCount>
+HWY_INLINE V SumTogether(const V* v) {
+  if constexpr (kCount == 1) {
+    return v[0];
+  } else {
+    V half[kCount / 2];
+    MOKA_UNROLL for (int i = 0; i < kCount / 2; ++i) half[i] = SumPairs(v[2 * i], v[2 * i + 1]);
+    return SumTogether<kCount / 2>(half);
+  }
+}
+
 // The sums of the lanes of each vector; always neighbours first, so that they do not depend on kCount.
 template <int kCount>
-HWY_INLINE void SumLanes(V (&v)[kCount], float* sums) {
-  const D d;
+HWY_INLINE void SumLanes(const V (&v)[kCount], float* sums) {
   constexpr int kTogether = kCount < kLanes ? kCount : kLanes;
   MOKA_UNROLL for (int first = 0; first < kCount; first += kTogether) {
-    V* group = v + first;
-    const auto join = [d](V a, V b) HWY_ATTR { return hn::Add(hn::ConcatEven(d, b, a), hn::ConcatOdd(d, b, a)); };
-    MOKA_UNROLL for (int n = kTogether; n > 1; n /= 2) {
-      MOKA_UNROLL for (int i = 0; i < n / 2; ++i) group[i] = join(group[2 * i], group[2 * i + 1]);
-    }
-    MOKA_UNROLL for (int parts = kLanes / kTogether; parts > 1; parts /= 2) group[0] = join(group[0], group[0]);
+    V sum = SumTogether<kTogether>(v + first);
+    MOKA_UNROLL for (int parts = kLanes / kTogether; parts > 1; parts /= 2) sum = SumPairs(sum, sum);
     HWY_ALIGN float lanes[kLanes];
-    hn::Store(group[0], d, lanes);
+    hn::Store(sum, D(), lanes);
     std::copy_n(lanes, kTogether, sums + first);
   }
 }
