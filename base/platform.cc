@@ -97,8 +97,6 @@ Status MakeFolders(const std::string& path) {
   return {};
 }
 
-constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
-
 #if !MOKA_HAS_MMAP
 void DropPages(std::byte*, size_t) {}
 #else

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/math.h"
 #include "moka/status.h"
 
 namespace moka {
@@ -95,7 +96,7 @@ class MemoryRange {
 
   // A piece, 64-byte aligned; null where fewer bytes are left. It keeps the range; when it is let go, its whole pages
   // return to the system.
-  static constexpr uint64_t RoomFor(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+  static constexpr uint64_t RoomFor(uint64_t bytes) { return RoundUp(bytes, 64); }
   static std::shared_ptr<std::byte> Take(const std::shared_ptr<MemoryRange>& range, size_t bytes);
 
  private:

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/math.h"
+
 namespace moka {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr double kMostRepeated = 0.04;  // of the work, where each worker begins
 // many bytes of traffic.
 constexpr uint64_t kWeightOfMemory = 64;
 
-uint64_t RoundUp64(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+constexpr uint64_t kAlignment = 64;
 
 class ChainFinder {
  public:
@@ -251,7 +253,7 @@ class ChainFinder {
         most = std::max(most, chain.At(strip, i).end - chain.At(strip, i).begin);
       }
       layout->ring_bytes.push_back(static_cast<uint64_t>(most) * RowBytes(first + i));
-      chain.ring_bytes += RoundUp64(layout->ring_bytes.back());
+      chain.ring_bytes += RoundUp(layout->ring_bytes.back(), kAlignment);
     }
   }
 
@@ -263,7 +265,7 @@ class ChainFinder {
         inner.ring = true;
         inner.offset = offset;
         inner.bytes = layout.ring_bytes[static_cast<size_t>(s - first)];
-        offset += RoundUp64(inner.bytes);
+        offset += RoundUp(inner.bytes, kAlignment);
       }
       kernels = std::max(kernels, step(s).step.scratch_per_worker);
       step(s).step.scratch = {};
@@ -271,7 +273,7 @@ class ChainFinder {
       schedule_.groups[static_cast<size_t>(s)] = {first, last};
     }
     Step& head = step(first).step;
-    head.scratch_per_worker = RoundUp64(offset + kernels);
+    head.scratch_per_worker = RoundUp(offset + kernels, kAlignment);
     const uint64_t bytes = head.scratch_per_worker * static_cast<uint64_t>(workers_now_);
     head.scratch = {0, 0, MakeDense(DataType::kU8, {static_cast<int64_t>(bytes)})};
     head.chain = std::move(layout.chain);

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/math.h"
+
 namespace moka {
 namespace {
-
-uint64_t RoundUp(uint64_t bytes, uint64_t alignment) { return (bytes + alignment - 1) / alignment * alignment; }
 
 // What is live at once at most: no layout is smaller.
 uint64_t PeakOfLiveBytes(std::span<const MemoryBlock> blocks, uint64_t alignment) {

@@ -4,13 +4,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/math.h"
 #include "base/status.h"
 #include "ops/element.h"
 
 namespace moka {
 namespace {
-
-uint64_t RoundUp(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
 
 bool IsFloat(DataType type) { return type >= DataType::kF32 && type <= DataType::kBF16; }
 
