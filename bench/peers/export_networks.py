@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Exports the networks of networks.py: calibrated random weights, an input, and the outputs that torch computes in f64.
 
-usage: export_networks.py OUTDIR [NAME...] [--core]
+usage: export_networks.py OUTDIR [NAME...] [--core]   (names: see networks.py)
 
 Into OUTDIR/NAME go model.onnx (fixed shapes, opset 17), input.npy, and output.npy in f64. A network that is there is left
 alone. Needs Debian's python3-torch and python3-torchvision, no network.
@@ -31,6 +31,7 @@ OPSET = 17
 CALIBRATION_BATCH = 24
 # Where normalizations compute their statistics as they run, few samples tell the scale of a layer.
 SELF_NORMALIZING_BATCH = 4
+PLAIN_BATCH = 4
 
 
 def make_inputs(network, count, generator):
@@ -38,7 +39,7 @@ def make_inputs(network, count, generator):
     sides = network.shape[1:]
     if network.vocabulary:
         return torch.randint(network.vocabulary, (count, *sides), generator=generator)
-    if len(sides) == 3:
+    if len(sides) == 3 and not network.extra:
         # Each picture of unit variance by itself: deep networks amplify a difference in contrast without bound.
         pictures = calibrate.images(count, sides[1], sides[2], generator)
         return (pictures - pictures.mean((1, 2, 3), keepdim=True)) / pictures.std((1, 2, 3), keepdim=True)
@@ -64,6 +65,19 @@ def wake(net, generator):
             unit(module.out_proj.weight, 2)
         elif isinstance(module, VisionTransformer):
             unit(module.heads.head.weight, 1)
+
+
+@torch.no_grad()
+def make_plain(network):
+    """The network in f64 with the weights that torch gives it; batch normalizations know the statistics of a batch."""
+    torch.manual_seed(1)
+    net = network.make()
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = None
+    if norms:
+        net.train()(make_inputs(network, PLAIN_BATCH, torch.Generator().manual_seed(1)).float())
+    return net.double().eval()
 
 
 def make_net(network):
@@ -95,7 +109,7 @@ def export(network, folder):
         net = load_classifier()
         x = torch.from_numpy(fashion.read_split("t10k")[0][: network.shape[0]]).double() / 255
     else:
-        net, figures = make_net(network)
+        net, figures = (make_plain(network), {}) if network.extra else make_net(network)
         x = make_inputs(network, network.shape[0], torch.Generator().manual_seed(0))
     assert tuple(x.shape) == network.shape, (x.shape, network.shape)
     x = x if network.vocabulary else x.float()

@@ -1,4 +1,7 @@
-"""The networks that are measured: one row each. usage: networks.py [NAME...] [--core] prints the names of those chosen."""
+"""The networks that are measured: one row each. usage: networks.py [NAME...] [--core] prints the names of those chosen.
+
+The name `more` stands for all networks that are measured only when they are asked for.
+"""
 
 import dataclasses
 import sys
@@ -6,8 +9,10 @@ import typing
 
 import torch
 import torchvision
+from torch import nn
 
 import models
+import more_models as more
 
 # What dominates a network, and so which of the targets it counts for.
 CONV3X3, SMALL, GEMM, OTHER = "3x3 convolution", "small", "GEMM", "other"
@@ -21,10 +26,19 @@ class Network:
     kind: str = OTHER
     core: bool = False  # part of the short version
     vocabulary: int = 0
+    extra: bool = False  # weights as torch makes them, random inputs; measured only when asked for
 
 
 def _vision(name, **options):
     return lambda: getattr(torchvision.models, name)(weights=None, **options)
+
+
+def _segmentation(name):
+    return lambda: more.Output(getattr(torchvision.models.segmentation, name)(weights=None, weights_backbone=None))
+
+
+def _extra(name, make, shape, vocabulary=0):
+    return Network(name, make, shape, vocabulary=vocabulary, extra=True)
 
 
 PICTURE = (1, 3, 224, 224)
@@ -53,15 +67,48 @@ NETWORKS = (
     Network("mobilenet_v2_batch8", _vision("mobilenet_v2"), (8, 3, 224, 224), SMALL),
     Network("vit_b_16_batch8", _vision("vit_b_16"), (8, 3, 224, 224), GEMM),
     SHIPPED,
+    _extra("alexnet", _vision("alexnet"), PICTURE),
+    _extra("vgg16_bn", _vision("vgg16_bn"), PICTURE),
+    _extra("googlenet", _vision("googlenet", aux_logits=False, init_weights=False), PICTURE),
+    _extra("inception_v3", _vision("inception_v3", aux_logits=False, init_weights=False), (1, 3, 299, 299)),
+    _extra("mnasnet1_0", _vision("mnasnet1_0"), PICTURE),
+    _extra("mobilenet_v3_small", _vision("mobilenet_v3_small"), PICTURE),
+    _extra("resnext50", _vision("resnext50_32x4d"), PICTURE),
+    _extra("regnet_x_800mf", _vision("regnet_x_800mf"), PICTURE),
+    _extra("efficientnet_v2_s", _vision("efficientnet_v2_s"), PICTURE),
+    _extra("deeplab_v3", _segmentation("deeplabv3_mobilenet_v3_large"), PICTURE),
+    _extra("lraspp", _segmentation("lraspp_mobilenet_v3_large"), PICTURE),
+    _extra("video_resnet18", lambda: torchvision.models.video.r3d_18(weights=None), (1, 3, 8, 112, 112)),
+    _extra("gpt", more.Gpt, (1, 64), vocabulary=8000),
+    _extra("llama", more.Llama, (1, 64), vocabulary=4000),
+    _extra("llama_token", lambda: more.Llama(length=1), (1, 1), vocabulary=4000),
+    _extra("wavenet", more.WaveNet, (1, 1, 4000)),
+    _extra("gru", lambda: more.Recurrent(nn.GRU, 80, 256, 64, bidirectional=True), (1, 100, 80)),
+    _extra("lstm", lambda: more.Recurrent(nn.LSTM, 128, 512, 1000), (1, 50, 128)),
+    _extra("lstm_of_8", lambda: more.Recurrent(nn.LSTM, 64, 256, 1000, layers=1), (8, 50, 64)),
+    _extra("text_reader", more.TextReader, (1, 1, 32, 160)),
+    _extra("generator", more.generator, (1, 100, 1, 1)),
+    _extra("enlarger", more.enlarger, (1, 1, 160, 160)),
+    _extra("deep_enlarger", more.deep_enlarger, (1, 3, 96, 96)),
+    _extra("painter", more.painter, (1, 3, 160, 160)),
+    _extra("depth_map", lambda: more.DepthMap(_vision("mobilenet_v2")().features), (1, 3, 256, 256)),
+    _extra("conv_mixer", more.conv_mixer, PICTURE),
+    _extra("point_net", more.PointNet, (1, 3, 1024)),
+    _extra("keyword_spotter", more.keyword_spotter, (1, 1, 98, 40)),
+    _extra("perceptron", lambda: more.perceptron(256, 1024, 1024, 256), (1, 256)),
+    _extra("perceptron_of_32", lambda: more.perceptron(256, 1024, 1024, 256), (32, 256)),
 )
 
 
 def choose(names, core):
-    """Those of the names, those of the short version, or all."""
+    """Those of the names, those of the short version, or all that are not extra."""
+    if "more" in names:
+        names = [*names, *(network.name for network in NETWORKS if network.extra)]
+        names.remove("more")
     known = {network.name for network in NETWORKS}
     if unknown := sorted(set(names) - known):
         raise SystemExit(f"unknown network {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-    return [n for n in NETWORKS if (n.name in names if names else n.core or not core)]
+    return [n for n in NETWORKS if (n.name in names if names else not n.extra and (n.core or not core))]
 
 
 if __name__ == "__main__":
