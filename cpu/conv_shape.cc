@@ -53,7 +53,7 @@ TrimmedTaps TrimKernel(ConvShape* shape) {
   for (int64_t Dims3::*i : {&Dims3::d, &Dims3::h, &Dims3::w}) {
     const int64_t stride = shape->stride.*i, dilation = shape->dilation.*i;
     const Range taps = TapsInside(0, shape->out.*i, stride, shape->pad.*i, shape->kernel.*i, dilation, shape->in.*i);
-    // What is left begins at or before the image: the padding stays one.
+    // Taps stay where the padding would be negative without them.
     trimmed.first.*i = std::min({taps.begin, shape->pad.*i / dilation, shape->kernel.*i - 1});
     shape->kernel.*i = std::max<int64_t>(taps.end - trimmed.first.*i, 1);
     shape->pad.*i -= trimmed.first.*i * dilation;
