@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "cpu/bf16_tile.h"
+#include "cpu/conv_product.h"
 #include "cpu/conv_shape.h"
 #include "cpu/dot_tile.h"
 #include "cpu/epilogue.h"

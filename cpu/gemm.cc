@@ -1,15 +1,11 @@
-// Gemm, MatMul and convolutions of one point: rows of A times packed panels of B, of f32 or of bf16.
 #include "cpu/gemm.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "cpu/bf16_tile.h"
-#include "cpu/conv_shape.h"
-#include "cpu/epilogue.h"
 #include "cpu/pack.h"
 #include "cpu/strassen.h"
 #include "cpu/tail.h"
@@ -27,33 +23,8 @@ constexpr int64_t kMaxChunk = 768;                  // elements of K at a time, 
 constexpr int64_t kChunkRows = 2 * kMaxTileRows;
 constexpr int64_t kMaxBlockRows = 240;
 constexpr double kUnitFlops = 2e6;
-constexpr int64_t kUnits = 16;                   // wanted where there is enough work
-constexpr int64_t kStreamedWeights = 256 << 10;  // floats that leave the L2 cache
-constexpr int64_t kWidePanel = 64;
-constexpr int64_t kLeastNarrowK = 512;  // convolutions by Strassen's algorithm on narrower panels
-constexpr int64_t kLeastPairs = 24;     // of rows, in a part of a block
-
-struct GemmLaunch {
-  Epilogue epilogue;
-  // A problem is rows x n; there are `groups` of them, one after the other in the rows of dst. With one B for all
-  // batches there is one group of batches * m rows.
-  int64_t groups, rows, m, n, k;
-  int64_t a_row, a_col;
-  int32_t batch_rank;
-  int64_t batch[kMaxRank], a_batch[kMaxRank], b_batch[kMaxRank];
-  PanelSource b;
-  int32_t packed;        // B comes from the pack; else each unit packs the panels it needs
-  int32_t paired;        // the pack is one of pairs of panels
-  int32_t bias;          // source, or -1
-  int64_t bf16;          // bytes of an element of A once it is rounded; 0: products of f32
-  int64_t column_bytes;  // of packed weights
-  int64_t block_rows, row_blocks, panels, panels_per_unit, panel_blocks;
-  int64_t single;    // panels at the end that are units of their own
-  int64_t strassen;  // panels that are multiplied in pairs by Strassen's algorithm
-  int64_t parts;     // of a block of rows that workers share: pairs of a row of its first and one of its second half
-  int64_t unit_rows;
-  int64_t chunk;  // of K
-};
+constexpr int64_t kUnits = 16;       // wanted where there is enough work
+constexpr int64_t kLeastPairs = 24;  // of rows, in a part of a block
 
 int64_t BatchOffset(const GemmLaunch& launch, const int64_t* strides, int64_t index) {
   int64_t offset = 0;
@@ -156,38 +127,6 @@ PackSpec PackOf(const Kernel& kernel, const GemmLaunch& launch) {
   return PanelPackSpec(1, widths, launch.b, launch.n, 1, 0);
 }
 
-enum class Algorithm { kPlain, kStrassen };
-
-Status Finish(const Kernel& kernel, const OpCall& call, bool shared_b, Algorithm algorithm, GemmLaunch* launch,
-              Choice* choice) {
-  UseTail(launch->bias < 0, &launch->epilogue);
-  launch->packed = shared_b && call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
-  if (kernel.bf16 && launch->packed == 0) return Unsupported("src 1: not one constant matrix");
-  launch->bf16 = kernel.bf16 ? kernel.simd->bf16->element : 0;
-  launch->column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch->k, launch->k) : launch->k * int64_t{sizeof(float)};
-  const TileTable& table = TilesOf(*kernel.simd, *launch);
-  // Whatever the algorithm, so that both share a pack.
-  launch->paired = launch->packed != 0 && launch->bf16 == 0 && HasPairs(table.widths, launch->k, launch->n) ? 1 : 0;
-  if (algorithm == Algorithm::kStrassen) {
-    if (launch->paired == 0) return Unsupported("src 1: no constant pairs of panels");
-    launch->strassen = launch->n;  // ChooseBlocks says which part
-  }
-  ChooseBlocks(table, launch);
-  if (launch->strassen != 0 && launch->block_rows < kLeastStrassenRows) return Unsupported("rows: too few");
-  DivideBlocks(kernel.workers, launch);
-  if (launch->packed != 0) choice->packs.push_back(PackOf(kernel, *launch));
-  choice->units = launch->groups * launch->row_blocks * launch->parts * launch->panel_blocks;
-  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(*launch, table).floats) * sizeof(float);
-  choice->in_place = InPlace(call, launch->epilogue);
-  const auto flops =
-      2.0 * static_cast<double>(launch->groups * launch->rows) * static_cast<double>(launch->n * launch->k);
-  const auto weight_bytes = static_cast<double>(launch->groups * launch->n * launch->column_bytes);
-  const double speed = launch->bf16 == 2 ? 2 : 1;
-  choice->cost_us = flops / (speed * kFlopsPerMicrosecond) + weight_bytes / kBytesPerMicrosecond;
-  choice->launch = Blob::Of(*launch);
-  return {};
-}
-
 // True where C is one row, added as it is.
 bool IsBias(const TensorDesc& c, const GemmParams& params) {
   if (params.beta != 1 || c.rank < 1 || c.NumElements() != params.n) return false;
@@ -195,7 +134,7 @@ bool IsBias(const TensorDesc& c, const GemmParams& params) {
   return c.dims[last] == params.n && (params.n == 1 || c.strides[last] == 1);
 }
 
-template <Algorithm kAlgorithm>
+template <GemmAlgorithm kAlgorithm>
 Status ChooseGemm(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const GemmParams params, GemmParams::From(call));
@@ -222,10 +161,10 @@ Status ChooseGemm(const Kernel& kernel, const OpCall& call, Choice* choice) {
     launch.b.k_strides[3] = params.trans_b ? 1 : params.n;
     launch.b.n_stride = params.trans_b ? params.k : 1;
   }
-  return Finish(kernel, call, true, kAlgorithm, &launch, choice);
+  return FinishGemm(kernel, call, true, kAlgorithm, &launch, choice);
 }
 
-template <Algorithm kAlgorithm>
+template <GemmAlgorithm kAlgorithm>
 Status ChooseMatMul(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const MatMulParams params, MatMulParams::From(call));
@@ -269,7 +208,7 @@ Status ChooseMatMul(const Kernel& kernel, const OpCall& call, Choice* choice) {
     launch.b.k_strides[3] = params.n;
     launch.b.n_stride = 1;
   }
-  return Finish(kernel, call, shared_b, kAlgorithm, &launch, choice);
+  return FinishGemm(kernel, call, shared_b, kAlgorithm, &launch, choice);
 }
 
 // Rows [first, first + rows) and, of a part, as many or one less of the second half of its block.
@@ -293,50 +232,6 @@ struct UnitRows {
     rows = end - begin;
   }
 };
-
-// Output pixels are rows; those that are evenly spaced in the source become one run.
-void SetPixels(const ConvShape& shape, GemmLaunch* launch) {
-  launch->rows = shape.batch * shape.out.d * shape.out.h * shape.out.w;
-  launch->m = shape.out.w;
-  launch->a_row = shape.stride.w * shape.src.w;
-  const int64_t dims[] = {shape.out.h, shape.out.d, shape.batch};
-  const int64_t strides[] = {shape.stride.h * shape.src.h, shape.stride.d * shape.src.d, shape.src_n};
-  int merged = 0;
-  for (; merged < 3 && (dims[merged] == 1 || strides[merged] == launch->m * launch->a_row); ++merged) {
-    launch->m *= dims[merged];
-  }
-  launch->batch_rank = 3 - merged;
-  for (int i = merged; i < 3; ++i) {
-    launch->batch[2 - i] = dims[i];
-    launch->a_batch[2 - i] = strides[i];
-  }
-}
-
-Status ChooseConv(const Kernel& kernel, const OpCall& call, Algorithm algorithm, Choice* choice) {
-  MOKA_RETURN_IF_ERROR(RequireF32(call));
-  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
-  const TensorDesc& y = call.dst[0];
-  if (y.dims[1] != 1 && y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
-  if (call.has_src(2) && call.src[2].strides[0] != 1 && y.dims[1] != 1) return Unsupported("src 2: stride is not 1");
-  if (call.constants.size() < 2 || call.constants[1] == nullptr) return Unsupported("src 1: no constant");
-  const ConvShape shape = MakeConvShape(call, params, 1);
-  if (shape.Points() != 1 || shape.groups != 1 || shape.in_place == 0)
-    return Unsupported("not one point of each pixel");
-  GemmLaunch launch{};
-  launch.groups = 1;
-  launch.n = shape.outputs;
-  launch.k = shape.channels;
-  launch.a_col = 1;
-  SetPixels(shape, &launch);
-  const bool streams = launch.rows < kLeastStrassenRows && launch.n * launch.k >= kStreamedWeights;
-  if (algorithm == Algorithm::kPlain && !streams) return Unsupported("weights stay in the cache");
-  const bool narrow = kernel.simd->tile->widths.widest < kWidePanel;
-  if (algorithm == Algorithm::kStrassen && narrow && launch.k < kLeastNarrowK) return Unsupported("short sums");
-  launch.bias = call.has_src(2) ? 2 : -1;
-  launch.b = {{1, 1, 1, launch.k}, {1, 1, 1, 1}, launch.k, 1.0f};
-  MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
-  return Finish(kernel, call, true, algorithm, &launch, choice);
-}
 
 // Fills the pointers of a block's rows. Where a row of A is not contiguous, it is copied to `copy`; where products are
 // of bf16, it is rounded to `rounded`.
@@ -388,6 +283,36 @@ bool MayPair(const GemmLaunch& launch, const PanelWidths& widths, const float* p
 }
 
 }  // namespace
+
+Status FinishGemm(const Kernel& kernel, const OpCall& call, bool shared_b, GemmAlgorithm algorithm, GemmLaunch* launch,
+                  Choice* choice) {
+  UseTail(launch->bias < 0, &launch->epilogue);
+  launch->packed = shared_b && call.constants.size() > 1 && call.constants[1] != nullptr ? 1 : 0;
+  if (kernel.bf16 && launch->packed == 0) return Unsupported("src 1: not one constant matrix");
+  launch->bf16 = kernel.bf16 ? kernel.simd->bf16->element : 0;
+  launch->column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch->k, launch->k) : launch->k * int64_t{sizeof(float)};
+  const TileTable& table = TilesOf(*kernel.simd, *launch);
+  // Whatever the algorithm, so that both share a pack.
+  launch->paired = launch->packed != 0 && launch->bf16 == 0 && HasPairs(table.widths, launch->k, launch->n) ? 1 : 0;
+  if (algorithm == GemmAlgorithm::kStrassen) {
+    if (launch->paired == 0) return Unsupported("src 1: no constant pairs of panels");
+    launch->strassen = launch->n;  // ChooseBlocks says which part
+  }
+  ChooseBlocks(table, launch);
+  if (launch->strassen != 0 && launch->block_rows < kLeastStrassenRows) return Unsupported("rows: too few");
+  DivideBlocks(kernel.workers, launch);
+  if (launch->packed != 0) choice->packs.push_back(PackOf(kernel, *launch));
+  choice->units = launch->groups * launch->row_blocks * launch->parts * launch->panel_blocks;
+  choice->scratch_per_worker = static_cast<uint64_t>(Scratch(*launch, table).floats) * sizeof(float);
+  choice->in_place = InPlace(call, launch->epilogue);
+  const auto flops =
+      2.0 * static_cast<double>(launch->groups * launch->rows) * static_cast<double>(launch->n * launch->k);
+  const auto weight_bytes = static_cast<double>(launch->groups * launch->n * launch->column_bytes);
+  const double speed = launch->bf16 == 2 ? 2 : 1;
+  choice->cost_us = flops / (speed * kFlopsPerMicrosecond) + weight_bytes / kBytesPerMicrosecond;
+  choice->launch = Blob::Of(*launch);
+  return {};
+}
 
 void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   const auto& launch = args.Launch<GemmLaunch>();
@@ -451,16 +376,8 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
   }
 }
 
-Status ChooseConvStrassen(const Kernel& kernel, const OpCall& call, Choice* choice) {
-  return ChooseConv(kernel, call, Algorithm::kStrassen, choice);
-}
-
-Status ChooseConvProduct(const Kernel& kernel, const OpCall& call, Choice* choice) {
-  return ChooseConv(kernel, call, Algorithm::kPlain, choice);
-}
-
 std::span<const KernelRow> GemmRows() {
-  constexpr Algorithm kPlain = Algorithm::kPlain, kStrassen = Algorithm::kStrassen;
+  constexpr GemmAlgorithm kPlain = GemmAlgorithm::kPlain, kStrassen = GemmAlgorithm::kStrassen;
   static constexpr KernelRow kRows[] = {{"Gemm", "gemm_bf16", &ChooseGemm<kPlain>, &RunGemm, true, true},
                                         {"Gemm", "gemm_strassen", &ChooseGemm<kStrassen>, &RunGemm, true},
                                         {"Gemm", "gemm", &ChooseGemm<kPlain>, &RunGemm, true},
