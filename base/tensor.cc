@@ -72,9 +72,9 @@ Result<Tensor> Tensor::CopyOf(ConstTensorView view) {
 
 Tensor Tensor::Borrow(ConstTensorView view) {
   Tensor tensor;
+  const Result<TensorSize> size = SizeOfTensor(view.type, view.shape);
   tensor.type_ = view.type;
-  tensor.size_ = 1;
-  for (const int64_t dim : view.shape) tensor.size_ *= dim;
+  tensor.size_ = size.ok() ? size->elements : 0;
   tensor.shape_ = std::move(view.shape);
   tensor.data_ = std::shared_ptr<void>(const_cast<void*>(view.data), [](void*) {});
   return tensor;

@@ -17,8 +17,11 @@ constexpr size_t kMaxSamples = 1024;
 // Where an empty tensor points that the caller gave no memory for.
 alignas(64) std::byte empty_memory[64];
 
+bool IsEmpty(const Shape& shape) { return std::count(shape.begin(), shape.end(), 0) > 0; }
+
 bool SameContents(const HostTensor& known, const void* data) {
-  return data != nullptr && std::memcmp(known.data, data, known.desc.ExtentBytes()) == 0;
+  const uint64_t bytes = known.desc.ExtentBytes();
+  return bytes == 0 || (data != nullptr && std::memcmp(known.data, data, bytes) == 0);
 }
 
 Result<std::shared_ptr<const HostTensor>> CopyContents(DataType type, const Shape& shape, const void* data) {
@@ -126,8 +129,8 @@ Status SessionImpl::CheckInputs(std::span<const ConstTensorView> inputs) const {
       return InvalidArgument("input '", expected[i].name, "': ", NameOf(expected[i].type), " expected, got ",
                              NameOf(input.type));
     }
-    const bool empty = std::count(input.shape.begin(), input.shape.end(), 0) > 0;
-    if (input.data == nullptr && !empty) return InvalidArgument("input '", expected[i].name, "': data is null");
+    if (input.data == nullptr && !IsEmpty(input.shape))
+      return InvalidArgument("input '", expected[i].name, "': data is null");
   }
   return {};
 }
@@ -190,7 +193,7 @@ Status SessionImpl::Select(const ShapeAt& shape_at, const DataAt& data_at) {
       const auto k = static_cast<size_t>(i);
       const ValueInfo& info = model_->inputs()[k];
       const void* data = data_at(k);
-      if (data == nullptr) {
+      if (data == nullptr && !IsEmpty(shapes[k])) {
         return InvalidArgument("input '", info.name, "': shapes depend on its contents, so Bind cannot know them");
       }
       MOKA_ASSIGN_OR_RETURN(auto contents, CopyContents(info.type, shapes[k], data));

@@ -3,11 +3,66 @@
 #include <cstring>
 
 #include "base/status.h"
+#include "base/tensor_size.h"
 #include "graph/passes/passes.h"
 #include "graph/session_impl.h"
 #include "graph/stages.h"
 
 namespace moka {
+namespace {
+
+// What a plan would check when it is bound.
+Status CheckShape(const ValueInfo& info, const Shape& shape) {
+  if (info.ranked && shape.size() != info.dims.size()) {
+    return InvalidArgument("input '", info.name, "': rank ", info.dims.size(), " expected, got shape ",
+                           ToString(shape));
+  }
+  for (size_t d = 0; d < shape.size(); ++d) {
+    const std::string symbol = info.ranked && !info.symbols[d].empty() ? StrCat(" ('", info.symbols[d], "')") : "";
+    const std::string where = StrCat("input '", info.name, "' dimension ", d, symbol, ": ");
+    if (shape[d] < 0) return InvalidArgument(where, shape[d], " is negative");
+    if (!info.ranked || info.dims[d] < 0 || info.dims[d] == shape[d]) continue;
+    return InvalidArgument(where, info.dims[d], " expected, got ", shape[d], " in shape ", ToString(shape));
+  }
+  return SizeOfTensor(info.type, shape).status().WithContext(StrCat("input '", info.name, "'"));
+}
+
+// Of all tensors of the caller, those in sequences and maps too: ranks, sizes and memory.
+Status CheckTensors(const Datum& datum) {
+  const auto check = [](const Tensor& tensor) -> Status {
+    const size_t rank = tensor.shape().size();
+    if (rank > kMaxRank) return InvalidArgument("rank ", rank, " is more than ", kMaxRank);
+    MOKA_RETURN_IF_ERROR(SizeOfTensor(tensor.type(), tensor.shape()).status());
+    return tensor.data() == nullptr && tensor.size() > 0 ? InvalidArgument("data is null") : Status();
+  };
+  if (datum.is_tensor()) return check(datum.tensor());
+  if (datum.is_map()) {
+    MOKA_RETURN_IF_ERROR(check(datum.keys()));
+    return check(datum.values());
+  }
+  if (!datum.is_sequence()) return {};
+  for (const Datum& element : datum.sequence()) MOKA_RETURN_IF_ERROR(CheckTensors(element));
+  return {};
+}
+
+Status CheckDatum(const ValueInfo& info, const Datum& datum) {
+  const bool kind_fits = info.kind == ValueKind::kTensor     ? datum.is_tensor()
+                         : info.kind == ValueKind::kSequence ? datum.is_sequence()
+                         : info.kind == ValueKind::kMap      ? datum.is_map()
+                                                             : true;
+  const bool untyped = datum.type() == DataType::kNone && !datum.is_tensor();
+  if (!kind_fits || !(untyped || info.type == DataType::kNone || datum.type() == info.type)) {
+    return InvalidArgument("input '", info.name, "': got ", ToString(datum), ", expected ",
+                           info.kind == ValueKind::kSequence ? "a sequence of "
+                           : info.kind == ValueKind::kMap    ? "a map to "
+                                                             : "",
+                           NameOf(info.type));
+  }
+  if (info.kind == ValueKind::kTensor) MOKA_RETURN_IF_ERROR(CheckShape(info, datum.tensor().shape()));
+  return CheckTensors(datum).WithContext(StrCat("input '", info.name, "'"));
+}
+
+}  // namespace
 
 Status SessionImpl::StartStaged(const std::vector<ValueId>& cuts) {
   context_.devices = devices_;
@@ -37,20 +92,7 @@ Result<std::vector<Datum>> SessionImpl::RunStaged(std::span<const Datum> inputs)
   if (inputs.size() != expected.size()) {
     return InvalidArgument(expected.size(), " inputs expected, got ", inputs.size());
   }
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const bool kind_fits = expected[i].kind == ValueKind::kTensor     ? inputs[i].is_tensor()
-                           : expected[i].kind == ValueKind::kSequence ? inputs[i].is_sequence()
-                           : expected[i].kind == ValueKind::kMap      ? inputs[i].is_map()
-                                                                      : true;
-    const bool type_fits = inputs[i].type() == DataType::kNone || expected[i].type == DataType::kNone ||
-                           inputs[i].type() == expected[i].type;
-    if (kind_fits && type_fits) continue;
-    return InvalidArgument("input '", expected[i].name, "': got ", ToString(inputs[i]), ", expected ",
-                           expected[i].kind == ValueKind::kSequence ? "a sequence of "
-                           : expected[i].kind == ValueKind::kMap    ? "a map to "
-                                                                    : "",
-                           NameOf(expected[i].type));
-  }
+  for (size_t i = 0; i < inputs.size(); ++i) MOKA_RETURN_IF_ERROR(CheckDatum(expected[i], inputs[i]));
   staged_transfers_ = {};
   return runner_->Run(inputs);
 }

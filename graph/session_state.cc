@@ -61,7 +61,7 @@ Result<std::span<const ConstTensorView>> SessionState::Fill(std::span<const Cons
       continue;
     }
     MOKA_RETURN_IF_ERROR(Begin(link));
-    inputs_[link.input] = link.value.tensor().view();
+    if (link.value.is_tensor()) inputs_[link.input] = link.value.tensor().view();
   }
   return std::span<const ConstTensorView>(inputs_);
 }

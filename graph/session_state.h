@@ -23,8 +23,8 @@ class SessionState {
 
   // Whether the caller may leave this input out.
   bool IsStateInput(size_t input) const;
-  // The inputs of a run: those of the caller, and the state where the caller gives nothing (type kNone). The span is
-  // valid until the next call.
+  // The inputs of a run: those of the caller, and the state where the caller gives nothing (type kNone). State that is
+  // no tensor stays out of views. The span is valid until the next call.
   Result<std::span<const ConstTensorView>> Fill(std::span<const ConstTensorView> inputs);
   Result<std::vector<Datum>> Fill(std::span<const Datum> inputs);
 
