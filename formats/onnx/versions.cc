@@ -169,9 +169,6 @@ Status RecurrentSequence(Upgrader&, OnnxNode& node) {
   return Status();
 }
 
-// ---- The table ----------------------------------------------------------------------------------------------------
-
-// Applies to nodes of operator `op` in opsets below `until`. The rows of one operator apply in their order.
 // Scan had lengths as its first input, and a batch in front of all others.
 Status ScanBatch(Upgrader&, OnnxNode& node) {
   if (node.src.empty() || node.src[0] != kNoValue) return Unsupported("sequence_lens of Scan's first form");
@@ -184,6 +181,9 @@ Status ScanBatch(Upgrader&, OnnxNode& node) {
   return Status();
 }
 
+// ---- The table ----------------------------------------------------------------------------------------------------
+
+// Applies to nodes of operator `op` in opsets below `until`. The rows of one operator apply in their order.
 struct Row {
   std::string_view op;
   int64_t until;

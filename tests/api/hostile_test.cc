@@ -154,7 +154,6 @@ TEST(Hostile, AttributesThatMakeLongLoops) {
   EXPECT_EQ(Session::Create(*loaded, options).status().code(), StatusCode::kOutOfMemory);
 }
 
-// A sequence reaches an operator of plans, first from a node, then as the value that a loop passes on.
 TEST(Hostile, ImagesAndRegionsThatAreNone) {
   ExpectRefused({"GridSample", {Zeros({1, 1, 0, 3}), Zeros({1, 2, 16, 2})}, {{"padding_mode", "border"}}, ""},
                 "no elements to sample");
@@ -173,6 +172,7 @@ TEST(Hostile, AClassifierOfOneClass) {
   EXPECT_TRUE(status.ok()) << status.message();
 }
 
+// A sequence reaches an operator of plans, first from a node, then as the value that a loop passes on.
 TEST(Hostile, SequencesWhereTensorsAreExpected) {
   ModelBuilder model(23);
   model.AddInput("x", {"n"});
