@@ -86,15 +86,25 @@ TEST_P(Conv, PlainOnesOfNetworks) {
   middle.in = {28, 28, 1};
   middle.kernel = {3, 3, 1};
   middle.begin = middle.end = {1, 1, 0};
-  ConvShape wide = middle;
-  wide.in_per_group = 12;
-  wide.in = {2, 1500, 1};
+  ConvShape patches = middle;  // that lie side by side
+  patches.kernel = patches.stride = {2, 2, 1};
+  patches.begin = patches.end = {};
+  ConvShape row = middle;
+  row.in = {17, 17, 1};
+  row.kernel = {1, 7, 1};
+  row.begin = row.end = {0, 3, 0};
+  ConvShape sound = row;  // whose only row is divided
+  sound.in = {1, 1500, 1};
+  sound.kernel = {1, 3, 1};
+  sound.dilation = {1, 2, 1};
+  sound.begin = sound.end = {0, 2, 0};
   ConvShape point;
   point.in_per_group = 96;
   point.out_per_group = 24;
   point.in = {14, 15, 1};
-  const std::pair<ConvShape, const char*> networks[] = {
-      {first, "conv_few"}, {middle, "conv_winograd"}, {wide, "conv_igemm"}, {point, "conv_igemm"}};
+  const std::pair<ConvShape, const char*> networks[] = {{first, "conv_few"},     {middle, "conv_winograd"},
+                                                        {patches, "conv_igemm"}, {row, "conv_igemm"},
+                                                        {sound, "conv_igemm"},   {point, "conv_igemm"}};
   for (const auto& [shape, family] : networks) {
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));
@@ -179,6 +189,26 @@ TEST_P(Conv, Winograd) {
   OpTest wide;
   ASSERT_TRUE(MakeConv(Same3x3(300, 64, 8, 130), random, &wide));
   CheckOp(device(), wide, Kernel("conv_winograd"), kWinogradTolerance, "wide");
+}
+
+// Sixteen tiles a block leave the last one of each row of tiles alone: it has the bits that it has among others.
+TEST_P(Conv, WinogradTileAloneInItsBlock) {
+  constexpr int64_t kRows = 11, kCols = 260, kLast = 256, kAmong = 40;
+  constexpr size_t kIn = 144 * sizeof(float), kOut = 70 * sizeof(float);  // bytes of a pixel
+  const auto at = [](int64_t y, int64_t x) { return static_cast<size_t>(y * kCols + x); };
+  std::mt19937 random(23);
+  OpTest test;
+  ASSERT_TRUE(MakeConv(Same3x3(144, 70, kRows, kCols), random, &test));
+  std::byte* pixels = test.src[0].data();
+  for (int64_t y = 0; y < kRows; ++y) {  // the last tile's inputs end in padding
+    std::memcpy(pixels + at(y, kAmong - 1) * kIn, pixels + at(y, kLast - 1) * kIn, 5 * kIn);
+    std::memset(pixels + at(y, kAmong + 4) * kIn, 0, kIn);
+  }
+  const OpRun run = CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, "tiles");
+  const std::byte* results = run.dst[0].data();
+  for (int64_t y = 0; y < kRows; ++y) {
+    EXPECT_EQ(std::memcmp(results + at(y, kLast) * kOut, results + at(y, kAmong) * kOut, 4 * kOut), 0) << y;
+  }
 }
 
 // The same with strides of 2, whose odd inputs have a kernel among them.
