@@ -1,4 +1,4 @@
-// Depthwise convolution (one output per channel), channels-last.
+// Depthwise convolution (one output per channel) and convolution with groups narrower than a vector, channels-last.
 #include "cpu/depthwise.h"
 
 #include <algorithm>
@@ -15,9 +15,11 @@
 namespace moka::cpu {
 namespace {
 
-constexpr std::string_view kFormat = "cpu/depthwise.1";
+constexpr std::string_view kFormat = "cpu/depthwise.2";
 constexpr double kUnitPoints = 64 << 10;  // multiply-adds of one unit, at least
 constexpr int64_t kSmallImage = 64;       // pixels
+constexpr int64_t kManyWeights = 160 << 10;
+constexpr int64_t kCacheFloats = 256 << 10;  // of an L2 cache
 
 struct DepthwiseLaunch {
   Epilogue epilogue;
@@ -29,11 +31,8 @@ struct DepthwiseLaunch {
   int64_t lines, line_blocks, channels, channel_blocks;
 };
 
-Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice) {
-  MOKA_RETURN_IF_ERROR(RequireF32(call));
-  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
+Status ChooseLines(const Kernel& kernel, const OpCall& call, const ConvParams& params, Choice* choice) {
   const TensorDesc &x = call.src[0], &y = call.dst[0];
-  if (!params.Depthwise(call) || y.dims[1] != x.dims[1]) return Unsupported("not depthwise");
   if (params.rank > 2) return Unsupported(params.rank, " spatial dimensions");
   if (x.strides[1] != 1) return Unsupported("src 0: stride of C is ", x.strides[1], ", not 1");
   if (y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
@@ -60,12 +59,13 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   line.dilation_h = window.dilations[0];
   line.dilation_w = window.dilations[1];
   line.pad_w = window.pads_begin[1];
+  line.group = call.src[1].dims[1];
   line.out.width = y.dims[w];
   line.out.channels = y.dims[1];
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   const int lanes = kernel.simd->depthwise->lanes;
   const int64_t vectors = CeilDiv(line.out.channels, lanes);
-  const int64_t points = line.kernel_h * line.kernel_w;
+  const int64_t points = line.kernel_h * line.kernel_w * line.group;
   const auto line_work = static_cast<double>(line.out.width * line.out.channels * points);
   const int64_t pairs = std::max<int64_t>(static_cast<int64_t>(kUnitPoints / std::max(line_work, 1.0)) / 2, 1);
   launch.lines = std::clamp<int64_t>(2 * pairs, 1, launch.out_h);
@@ -75,12 +75,17 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
     launch.lines = launch.out_h;
     launch.channels = CeilDiv(vectors, kernel.workers) * lanes;
   }
+  // Weights that would not stay in the L2 cache meet all lines, a block of channels at a time.
+  if (line.out.channels * points > kManyWeights) {
+    launch.lines = launch.out_h;
+    launch.channels = std::min(launch.channels, RoundUp(kManyWeights / 2 / points, lanes));
+  }
   launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
   launch.channel_blocks = CeilDiv(line.out.channels, launch.channels);
   PackSpec spec;
   spec.src = 1;
   spec.format = kFormat;
-  spec.params = {line.out.channels, points, lanes};
+  spec.params = {line.out.channels, line.group, line.kernel_h, line.kernel_w, lanes};
   spec.bytes = static_cast<uint64_t>(vectors * lanes * points) * sizeof(float);
   choice->packs.push_back(spec);
   choice->units = launch.batch * launch.line_blocks * launch.channel_blocks;
@@ -92,22 +97,43 @@ Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice)
   return {};
 }
 
-// Channels [begin, end) of lines [first, last).
+Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
+  if (!params.Depthwise(call) || call.dst[0].dims[1] != call.src[0].dims[1]) return Unsupported("not depthwise");
+  return ChooseLines(kernel, call, params, choice);
+}
+
+Status ChooseGrouped(const Kernel& kernel, const OpCall& call, Choice* choice) {
+  MOKA_RETURN_IF_ERROR(RequireF32(call));
+  MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
+  const int64_t group = call.src[1].dims[1], lanes = kernel.simd->depthwise->lanes;
+  if (params.group < 2 || group < 2 || group > lanes || lanes % group != 0) {
+    return Unsupported("not groups of 2 to ", lanes, " channels, a power of 2");
+  }
+  if (call.dst[0].dims[1] != call.src[0].dims[1]) {
+    return Unsupported("groups of ", group, " inputs have other numbers of outputs");
+  }
+  return ChooseLines(kernel, call, params, choice);
+}
+
+// Channels [begin, end) of lines [first, last). `ring`: of a chain, where the lines that follow do not exist yet.
 void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int64_t begin, int64_t end,
-                 int worker) {
+                 bool ring, int worker) {
   const auto& launch = args.Launch<DepthwiseLaunch>();
   const MicroLaunch& micro = launch.epilogue.micro;
   const int64_t width = launch.block.out.width;
   DepthwiseLines block = launch.block;
   block.src = args.Src(0) + image * launch.src_image + begin;
   block.y = first * block.stride_h - launch.pad_h;
-  block.weight = static_cast<const float*>(args.packs[0]) + begin * block.kernel_h * block.kernel_w;
+  block.ahead = !ring && block.in_h * block.src_row > kCacheFloats;
+  block.weight = static_cast<const float*>(args.packs[0]) + begin * block.kernel_h * block.kernel_w * block.group;
   block.out = OutputOfLines(args, launch.epilogue, launch.has_bias != 0, (image * launch.out_h + first) * width,
                             last - first, width, end - begin);
   block.out.dst += begin;
   if (block.out.bias != nullptr) block.out.bias += begin;
   if (block.out.residual != nullptr) block.out.residual += begin;
-  args.simd->depthwise->lines(block);
+  (block.group == 1 ? args.simd->depthwise->lines : args.simd->depthwise->grouped)(block);
   if (launch.epilogue.kind != Epilogue::kProgram) return;
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
@@ -116,7 +142,7 @@ void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t l
 }
 
 void RunLines(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int worker) {
-  RunChannels(args, image, first, last, 0, args.Launch<DepthwiseLaunch>().block.out.channels, worker);
+  RunChannels(args, image, first, last, 0, args.Launch<DepthwiseLaunch>().block.out.channels, true, worker);
 }
 
 void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
@@ -125,20 +151,26 @@ void RunDepthwise(const KernelArgs& args, int64_t begin, int64_t end, int worker
     const int64_t channel = unit % launch.channel_blocks * launch.channels, block = unit / launch.channel_blocks;
     const int64_t first = block % launch.line_blocks * launch.lines;
     RunChannels(args, block / launch.line_blocks, first, std::min(first + launch.lines, launch.out_h), channel,
-                std::min(channel + launch.channels, launch.block.out.channels), worker);
+                std::min(channel + launch.channels, launch.block.out.channels), false, worker);
   }
 }
 
 Status PackDepthwise(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
-  const int64_t channels = spec.params[0], points = spec.params[1], lanes = spec.params[2];
-  const int64_t vectors = CeilDiv(channels, lanes);
+  const int64_t channels = spec.params[0], group = spec.params[1], height = spec.params[2], width = spec.params[3];
+  const int64_t lanes = spec.params[4], vectors = CeilDiv(channels, lanes);
+  const int64_t points = group * height * width;
   if (dst.size() != static_cast<uint64_t>(vectors * lanes * points) * sizeof(float)) return Internal("pack ", kFormat);
   std::memset(dst.data(), 0, dst.size());
   const auto* from = static_cast<const std::byte*>(src.data);
   for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t p = 0; p < points; ++p) {
-      const int64_t to = (c / lanes * points + p) * lanes + c % lanes;
-      std::memcpy(dst.data() + to * 4, from + (c * points + p) * 4, 4);
+    for (int64_t k = 0; k < group; ++k) {
+      const int64_t input = group == lanes ? k : c % group ^ k;
+      for (int64_t y = 0; y < height; ++y) {
+        for (int64_t x = 0; x < width; ++x) {
+          const int64_t to = (c / lanes * points + (y * group + k) * width + x) * lanes + c % lanes;
+          std::memcpy(dst.data() + to * 4, from + (c * points + (input * height + y) * width + x) * 4, 4);
+        }
+      }
     }
   }
   return {};
@@ -171,10 +203,9 @@ LineOutput OutputOfLines(const KernelArgs& args, const Epilogue& epilogue, bool 
 }
 
 std::span<const KernelRow> DepthwiseRows() {
-  static constexpr KernelRow kRows[] = {
-      {"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true, false, &RunLines},
-      {"Conv", "conv_grouped", &ChooseGrouped, &RunGrouped, true, false, &RunGroupedRows},
-      {"Conv", "conv_few", &ChooseFew, &RunFew, true, false, &RunFewLines}};
+  static constexpr KernelRow kRows[] = {{"Conv", "depthwise", &ChooseDepthwise, &RunDepthwise, true, false, &RunLines},
+                                        {"Conv", "conv_grouped", &ChooseGrouped, &RunDepthwise, true, false, &RunLines},
+                                        {"Conv", "conv_few", &ChooseFew, &RunFew, true, false, &RunFewLines}};
   return kRows;
 }
 
@@ -183,8 +214,7 @@ std::span<const PackFormat> PackFormats() {
       {"cpu/panels.2", &PackPanels},          {kTransposedPanels, &PackTransposedPanels},
       {kWinogradPanels, &PackWinograd},       {kFormat, &PackDepthwise},
       {"cpu/byte_panels.2", &PackBytePanels}, {"cpu/byte_depthwise.1", &PackByteDepthwise},
-      {kGroupedWeights, &PackGrouped},        {kBf16Panels, &PackBf16Panels},
-      {kPairedPanels, &PackPairedPanels}};
+      {kBf16Panels, &PackBf16Panels},         {kPairedPanels, &PackPairedPanels}};
   return kFormats;
 }
 

@@ -3,8 +3,6 @@
 #define MOKA_CPU_DEPTHWISE_H_
 
 #include <cstdint>
-#include <span>
-#include <string_view>
 
 #include "cpu/epilogue.h"
 #include "cpu/kernel.h"
@@ -28,31 +26,21 @@ struct LineOutput {
 LineOutput OutputOfLines(const KernelArgs& args, const Epilogue& epilogue, bool bias, int64_t row, int64_t lines,
                          int64_t width, int64_t channels);
 
-// Channels-last. Weights are packed [channel vector][kernel row][kernel column][lanes], zeros beyond the last channel.
+// Channels-last; groups of as many outputs as inputs, one or narrow ones that divide a vector. Weights are packed
+// [channel vector][kernel row][step][kernel column][lanes], zeros beyond the last channel: as many steps as a group has
+// channels; of groups that are narrower than a vector lane c has in step k the weight of the input c ^ k.
 struct DepthwiseLines {
   const float* src;  // image: pixel (y, x) at src + y * src_row + x * src_pixel
   int64_t src_row, src_pixel;
   int64_t in_h, in_w;
   int64_t y;  // input row of the first line's first kernel row, which may lie outside
   int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_w;
+  int64_t group;  // channels of one
+  bool ahead;     // narrow groups: the inputs may come from memory and are fetched a line ahead
   const float* weight;
   LineOutput out;
 };
 using DepthwiseFn = void (*)(const DepthwiseLines& lines);
-
-// Groups of as many outputs as inputs, which divide a vector: one vector of outputs reads one vector of inputs, and all
-// of it lies in a slab (cpu/slab.h) whose padding is filled in.
-struct GroupedLine {
-  const float* src;  // pixel (r, x) of the slab, this vector's channels: src + r * row + x * pixel
-  int64_t row, pixel;
-  int64_t kernel_h, kernel_w, stride_w, dilation_h, dilation_w;
-  int64_t group;           // channels of one
-  const int32_t* indices;  // [group][lanes]: the lane of a group's k-th channel, for each lane of the group
-  const float* weight;     // [kernel row][k][kernel column][lanes]
-  LineOutput out;          // of all channels
-  int64_t channel;         // of `out`, the first of this vector
-};
-using GroupedFn = void (*)(const GroupedLine& line);
 
 // Few input channels and many outputs: an input meets a vector of outputs. Weights are panels of
 // FewWidths(), [kernel row][kernel column][channel][width].
@@ -74,19 +62,11 @@ using FewFn = void (*)(const FewLines& lines);
 
 struct DepthwiseTable {
   int lanes;
-  DepthwiseFn lines;
-  GroupedFn grouped;  // one channel vector
-  FewFn few;          // stride_w * depth is 1, 2, 3, 4, 6 or 12
+  DepthwiseFn lines;    // of groups of one channel
+  DepthwiseFn grouped;  // of others
+  FewFn few;            // stride_w * depth is 1, 2, 3, 4, 6 or 12
 };
 const DepthwiseTable* ChosenDepthwiseTable();
-
-// Weights of narrow groups (cpu/grouped_conv.cc): [vector of outputs][kernel row][input of a group][kernel column]
-// [lanes], zeros beyond the last output.
-inline constexpr std::string_view kGroupedWeights = "cpu/grouped.1";
-Status ChooseGrouped(const Kernel& kernel, const OpCall& call, Choice* choice);
-void RunGrouped(const KernelArgs& args, int64_t begin, int64_t end, int worker);
-void RunGroupedRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t end, int worker);
-Status PackGrouped(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // Convolution with few input channels (cpu/few_conv.cc).
 Status ChooseFew(const Kernel& kernel, const OpCall& call, Choice* choice);

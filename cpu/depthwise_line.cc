@@ -231,7 +231,7 @@ void Lines(const DepthwiseLines& block) {
 }
 
 const DepthwiseTable* GetDepthwiseTable() {
-  static constexpr DepthwiseTable kTable = {kLanes, &Lines, &GroupedTiles, &FewAny};
+  static constexpr DepthwiseTable kTable = {kLanes, &Lines, &GroupedLines, &FewAny};
   return &kTable;
 }
 

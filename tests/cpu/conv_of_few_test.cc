@@ -132,15 +132,31 @@ TEST_P(ConvOfFew, NarrowGroups) {
     CheckOp(device(), test, Kernel("conv_grouped"), 2e-5, shape.Name());
   }
   EXPECT_GT(runs, 100);
-  ConvShape chunks;
+}
+
+// Pixels a page apart, which a cache does not keep together; images and weights that leave it.
+TEST_P(ConvOfFew, LargeNarrowGroups) {
+  std::mt19937 random(19);
+  const auto check = [&](ConvShape shape, const std::string& what) {
+    shape.in_per_group = shape.out_per_group = 4;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test)) << what;
+    CheckOp(device(), test, Kernel("conv_grouped"), 2e-5, what);
+  };
+  ConvShape pages = Same3x3(1, 1, 17, 31);
+  pages.groups = 256;
+  check(pages, "pages");
+  pages.in = {20, 16, 1};
+  pages.stride = {2, 2, 1};
+  check(pages, "pages, strides of 2");
+  ConvShape chunks = Same3x3(1, 1, 6, 40);
   chunks.groups = 301;
-  chunks.in_per_group = chunks.out_per_group = 4;
-  chunks.in = {6, 40, 1};
-  chunks.kernel = {3, 3, 1};
-  chunks.begin = chunks.end = {1, 1, 0};
-  OpTest test;
-  ASSERT_TRUE(MakeConv(chunks, random, &test));
-  CheckOp(device(), test, Kernel("conv_grouped"), 2e-5, "chunks");
+  check(chunks, "a part of a vector");
+  ConvShape weights = Same3x3(1, 1, 3, 7);
+  weights.groups = 411;
+  weights.kernel = {5, 5, 1};
+  weights.begin = weights.end = {2, 2, 0};
+  check(weights, "blocks of channels");
 }
 
 TEST_P(ConvOfFew, WorkersShareTheChannelsOfSmallImages) {
