@@ -73,6 +73,7 @@ class StepBuilder {
   int CopyToDense(ValueId v, int src, std::vector<Refusal>* refusals);
   bool ReadersMayCopy(ValueId v, int device) const;
   bool MakeViews(int n);
+  bool CopyReshapes(const Shape& old_shape, ValueId v, int d) const;
   bool MakeReshapeCopy(int n, int src, ValueId v, std::vector<Refusal>* refusals);
   void ReserveParts();
   void ReserveOutputs();

@@ -130,7 +130,7 @@ bool StepBuilder::MakeViews(int n) {
     if (NeedsNoStep(node.dst[k])) continue;
     View& view = views[k];
     view.possible = node.op->view(call, static_cast<int>(k), &view.desc, &view.offset);
-    if (!view.possible && !IsReshape(call)) return false;
+    if (!view.possible && !(IsReshape(call) && CopyReshapes(src[0].shape(), node.dst[k], d))) return false;
   }
   std::vector<Refusal> refusals;
   for (size_t k = 0; k < dst.size(); ++k) {
@@ -151,6 +151,13 @@ bool StepBuilder::MakeViews(int n) {
   return true;
 }
 
+// Whether a strided copy is the way from the source's shape to the result's. In host memory the kernels of Reshape take
+// any layout at once where a dense result cannot be seen in the old shape.
+bool StepBuilder::CopyReshapes(const Shape& old_shape, ValueId v, int d) const {
+  TensorDesc seen;
+  return d != host_ || ReshapeView(ResultDesc(v, d, true), old_shape, &seen);
+}
+
 // The source's strides cannot express the new shape, but those of a dense result express the old one: a strided copy
 // between equal shapes does it. A copy reads elements, but writes the padding lanes of what looks padded, as one row of
 // packed elements does: where the result has no such lanes, or other ones, packed rows in memory of their own come
@@ -165,8 +172,11 @@ bool StepBuilder::MakeReshapeCopy(int n, int src, ValueId v, std::vector<Refusal
     const int result = NewResult(v, d, true);
     return EmitCopy(n, name, src, NewAlias(v, PlanValue::kPart, result, seen, 0), refusals);
   }
-  const TensorDesc packed = MakeDense(part.type, part.shape(), graph_.value(v).format);
-  if (!ReshapeView(packed, old_shape, &seen)) return false;
+  TensorDesc packed = MakeDense(part.type, part.shape(), graph_.value(v).format);
+  if (!ReshapeView(packed, old_shape, &seen)) {
+    packed = MakeDense(part.type, part.shape());
+    if (!ReshapeView(packed, old_shape, &seen)) return false;
+  }
   const int middle = NewValue(v, d, packed);
   plan_value(middle).bytes = PaddedBytes(seen, align);
   const int written = NewAlias(v, PlanValue::kPart, middle, seen, 0);

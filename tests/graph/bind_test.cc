@@ -194,6 +194,21 @@ TEST(Bind, ChannelShuffleIsOneCopy) {
   EXPECT_EQ(bench.Steps("Reshape") + bench.Steps("Transpose"), 0);
 }
 
+// Patches of a picture back in their places: no view of channels-last pixels has the shape that they come from.
+TEST(Bind, UnfoldedPatchesBecomeChannelsLast) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {1, 8, 4, 6});
+  ValueId y = b.Node("Reshape", {b.Node("Relu", {x}), b.Ints({16, 2, 3, 2})});
+  y = b.Node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
+  y = b.Node("Reshape", {y, b.Ints({1, 8, 6, 4})});
+  y = b.Node("Softmax", {b.Node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 3, 2, 1}}})});
+  y = b.Node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 3, 2, 1}}});
+  y = b.Node("Reshape", {y, b.Ints({16, 3, 2, 2})});
+  y = b.Node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
+  y = b.Node("Reshape", {y, b.Ints({1, 8, 4, 6})});
+  ExpectSameEverywhere(b.Finish({b.Node("Relu", {b.Conv(y, 8, 8, 3)})}), {Random({1, 8, 4, 6})});
+}
+
 TEST(Bind, ViewsOfViewsAgree) {
   GraphBuilder b;
   const ValueId x = b.Input("x", {4, 6, 5});
