@@ -322,8 +322,8 @@ std::span<const KernelRow> ConvRows() {
       {"Conv", "conv_strassen", &ChooseConvStrassen, &RunGemm, true},
       {"Conv", "conv_product", &ChooseConvProduct, &RunGemm, true},
       {"Conv", "conv_igemm", &ChooseConv<>, &RunConv, true, false, &RunConvRows},
-      {"Conv", "conv_winograd_4x4", &ChooseWinogradOf<0>, &RunWinograd, true, false, nullptr, true},
-      {"Conv", "conv_winograd_2x2", &ChooseWinogradOf<1>, &RunWinograd, true, false, nullptr, true}};
+      {"Conv", "conv_winograd_4x4", &ChooseWinogradOf<4>, &RunWinograd, true, false, nullptr, true},
+      {"Conv", "conv_winograd_2x2", &ChooseWinogradOf<2>, &RunWinograd, true, false, nullptr, true}};
   return kRows;
 }
 

@@ -25,6 +25,7 @@ struct Dims3 {
 };
 struct Range {
   int64_t begin, end;
+  bool operator==(const Range&) const = default;
 };
 // Spatial dims (1 where missing) or strides (0 where missing).
 Dims3 Spatial(const TensorDesc& desc, bool strides);

@@ -42,9 +42,9 @@ Status PackBf16Panels(const PackSpec& spec, const HostTensor& src, std::span<std
 inline constexpr std::string_view kTransposedPanels = "cpu/transposed_panels.2";
 Status PackTransposedPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
-// Of 3x3 convolutions: what Winograd's transform makes of the kernels (cpu/conv_winograd.cc), [panel][point][channel]
-// [width].
-inline constexpr std::string_view kWinogradPanels = "cpu/winograd_panels.3";
+// Of 3x3 and 5x5 convolutions: what Winograd's transform makes of the kernels (cpu/conv_winograd.cc), [panel][point]
+// [plane][channel][width].
+inline constexpr std::string_view kWinogradPanels = "cpu/winograd_panels.4";
 Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 
 // ---- Running tiles over a block of rows ---------------------------------------------------------------------------

@@ -68,21 +68,28 @@ static HWY_INLINE void TransformInput(V (&d)[4]) {
 }
 
 // A^T: the first ones are the result.
+template <int kOut>
 static HWY_INLINE void TransformOutput(V (&m)[6]) {
   const D t;
   const V even_a = hn::Add(m[1], m[2]), odd_a = hn::Sub(m[1], m[2]);
   const V even_b = hn::Add(m[3], m[4]), odd_b = hn::Sub(m[3], m[4]);
   m[0] = hn::Add(m[0], hn::Add(even_a, even_b));
+  if constexpr (kOut == 2) {
+    m[1] = hn::MulAdd(hn::Set(t, kA), odd_a, hn::MulAdd(hn::Set(t, kB), odd_b, m[5]));
+    return;
+  }
   m[1] = hn::MulAdd(hn::Set(t, kA), odd_a, hn::Mul(hn::Set(t, kB), odd_b));
   m[2] = hn::MulAdd(hn::Set(t, kA2), even_a, hn::Mul(hn::Set(t, kB2), even_b));
   m[3] = hn::MulAdd(hn::Set(t, kA * kA2), odd_a, hn::MulAdd(hn::Set(t, kB * kB2), odd_b, m[5]));
 }
 
+template <int kOut>
 static HWY_INLINE void TransformOutput(V (&m)[4]) {
   m[0] = hn::Add(m[0], hn::Add(m[1], m[2]));
   m[1] = hn::Add(hn::Sub(m[1], m[2]), m[3]);
 }
 
+template <int kOut>
 static HWY_INLINE void TransformOutput(V (&m)[9]) {
   const D t;
   const V even_a = hn::Add(m[0], m[1]), odd_a = hn::Sub(m[0], m[1]);
@@ -94,14 +101,15 @@ static HWY_INLINE void TransformOutput(V (&m)[9]) {
   m[3] = hn::MulAdd(hn::Set(t, kA * kA2), odd_a, hn::MulAdd(hn::Set(t, kB * kB2), odd_b, last));
 }
 
+template <int kOut>
 static HWY_INLINE void TransformOutput(V (&m)[5]) {
   m[0] = hn::Add(m[0], hn::Add(m[1], m[3]));
   m[1] = hn::Add(m[1], hn::Add(m[2], m[4]));
 }
 
 // Inputs of a tile along a side.
-template <int kOut, int kStride>
-inline constexpr int kInputs = kStride == 1 ? kOut + 2 : 2 * kOut + 1;
+template <int kOut, int kStride, int kTaps>
+inline constexpr int kInputs = (kOut - 1) * kStride + kTaps;
 
 // Rows of B^T that share their sums are made together. With strides of 1 the first and the last one are the pair of 0
 // and infinity.
@@ -130,14 +138,12 @@ static HWY_INLINE void InputRows(const WinogradInput& args, Part part, int64_t c
   }
 }
 
-template <int kOut, int kStride, class Part>
+// Pixels from kFresh on are not in the tile before.
+template <int kIn, int kFresh, class Part>
 static HWY_INLINE void InputVector(const WinogradInput& args, Part part, int64_t c) {
-  constexpr int kIn = kInputs<kOut, kStride>;
   if (args.ahead != 0) {
     MOKA_UNROLL for (int y = 0; y < kIn; ++y) {
-      MOKA_UNROLL for (int x = kIn - kOut * kStride; x < kIn; ++x) {
-        hwy::Prefetch(args.pixels[y * kIn + x] + args.ahead + c);
-      }
+      MOKA_UNROLL for (int x = kFresh; x < kIn; ++x) { hwy::Prefetch(args.pixels[y * kIn + x] + args.ahead + c); }
     }
   }
   InputRows<kIn, 0>(args, part, c);
@@ -147,9 +153,9 @@ static HWY_INLINE void InputVector(const WinogradInput& args, Part part, int64_t
   if constexpr (kIn > 8) InputRows<kIn, 4>(args, part, c);
 }
 
-template <int kOut, int kStride>
+template <int kIn, int kFresh>
 void Input(const WinogradInput& args) {
-  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { InputVector<kOut, kStride>(args, part, c); });
+  ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR { InputVector<kIn, kFresh>(args, part, c); });
 }
 
 template <int kCols, class Part>
@@ -172,38 +178,41 @@ static HWY_INLINE void FinishLine(const WinogradOutput& args, int64_t y, int64_t
   }
 }
 
-// Every second row from kFirst on.
+// Two rows, kFirst and half of the outputs further.
 template <int kOut, int kIn, int kFirst, bool kWhole, class Part>
 static HWY_INLINE void OutputRows(const WinogradOutput& args, Part part, int64_t c) {
-  V rows[kOut / 2][kIn];
+  V rows[2][kIn];
   MOKA_UNROLL for (int x = 0; x < kIn; ++x) {
     V line[kIn];
     const float* sums = args.sums + x * args.step + c;
     MOKA_UNROLL for (int y = 0; y < kIn; ++y) line[y] = Load(part, sums + y * kIn * args.step);
-    TransformOutput(line);
-    MOKA_UNROLL for (int i = 0; i < kOut / 2; ++i) rows[i][x] = line[2 * i + kFirst];
+    TransformOutput<kOut>(line);
+    MOKA_UNROLL for (int i = 0; i < 2; ++i) rows[i][x] = line[i * kOut / 2 + kFirst];
   }
-  MOKA_UNROLL for (int i = 0; i < kOut / 2; ++i) {
-    const int64_t y = 2 * i + kFirst;
+  MOKA_UNROLL for (int i = 0; i < 2; ++i) {
+    const int64_t y = i * kOut / 2 + kFirst;
     if (!kWhole && y >= args.rows) return;
-    TransformOutput(rows[i]);
+    TransformOutput<kOut>(rows[i]);
     V line[kOut];
     MOKA_UNROLL for (int x = 0; x < kOut; ++x) line[x] = rows[i][x];
     FinishLine(args, y, kWhole ? kOut : args.cols, part, c, line);
   }
 }
 
-template <int kOut, int kStride>
+template <int kOut, int kIn, bool kWhole, class Part>
+static HWY_INLINE void OutputVector(const WinogradOutput& args, Part part, int64_t c) {
+  OutputRows<kOut, kIn, 0, kWhole>(args, part, c);
+  if constexpr (kOut > 2) OutputRows<kOut, kIn, 1, kWhole>(args, part, c);
+}
+
+template <int kOut, int kIn>
 void Output(const WinogradOutput& args) {
-  constexpr int kIn = kInputs<kOut, kStride>;
   const bool whole = args.rows == kOut && args.cols == kOut;
   ForEachVector(args.channels, [&](auto part, int64_t c) HWY_ATTR {
     if (whole && part.full) {
-      OutputRows<kOut, kIn, 0, true>(args, FullVector(), c);
-      OutputRows<kOut, kIn, 1, true>(args, FullVector(), c);
+      OutputVector<kOut, kIn, true>(args, FullVector(), c);
     } else {
-      OutputRows<kOut, kIn, 0, false>(args, part, c);
-      OutputRows<kOut, kIn, 1, false>(args, part, c);
+      OutputVector<kOut, kIn, false>(args, part, c);
     }
   });
 }
@@ -213,12 +222,13 @@ void Output(const WinogradOutput& args) {
 constexpr int64_t kSide = 16;
 using Side = double[kSide];
 
+constexpr double kAtA = 1 / (2 * 0.5 * (0.5 - 2)), kAtB = 1 / (2 * 2 * (2 - 0.5));  // 1 / (2 a^2 (a^2 - b^2)) and so on
+
 // G of three: src are `step` apart, dst `dst_step`. With strides of 2 that of the outer two, then the one between them,
 // by which all odd inputs are multiplied.
 template <int kOut, int kStride>
-HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_step) {
+HWY_INLINE void TransformThree(const Side* src, int step, Side* dst, int dst_step) {
   constexpr double a = kWinogradA, b = kWinogradB, a2 = 0.5, b2 = 2;
-  constexpr double at_a = 1 / (2 * a2 * (a2 - b2)), at_b = 1 / (2 * b2 * (b2 - a2));
   for (int64_t n = 0; n < kSide; ++n) {
     const double g0 = src[0][n], g1 = src[step][n], g2 = src[2 * step][n];
     if constexpr (kStride == 2 && kOut == 2) {
@@ -227,10 +237,10 @@ HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_s
       dst[2 * dst_step][n] = g2;
       dst[3 * dst_step][n] = g1;
     } else if constexpr (kStride == 2) {
-      dst[0][n] = (g0 + a * g2) * (a * at_a);
-      dst[dst_step][n] = (g0 - a * g2) * (-a * at_a);
-      dst[2 * dst_step][n] = (g0 + b * g2) * (b * at_b);
-      dst[3 * dst_step][n] = (g0 - b * g2) * (-b * at_b);
+      dst[0][n] = (g0 + a * g2) * (a * kAtA);
+      dst[dst_step][n] = (g0 - a * g2) * (-a * kAtA);
+      dst[2 * dst_step][n] = (g0 + b * g2) * (b * kAtB);
+      dst[3 * dst_step][n] = (g0 - b * g2) * (-b * kAtB);
       dst[4 * dst_step][n] = g2;
       dst[5 * dst_step][n] = g1;
     } else if constexpr (kOut == 2) {
@@ -240,12 +250,37 @@ HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_s
       dst[3 * dst_step][n] = g2;
     } else {
       dst[0][n] = g0;
-      dst[dst_step][n] = (g0 + a2 * g2 + a * g1) * at_a;
-      dst[2 * dst_step][n] = (g0 + a2 * g2 - a * g1) * at_a;
-      dst[3 * dst_step][n] = (g0 + b2 * g2 + b * g1) * at_b;
-      dst[4 * dst_step][n] = (g0 + b2 * g2 - b * g1) * at_b;
+      dst[dst_step][n] = (g0 + a2 * g2 + a * g1) * kAtA;
+      dst[2 * dst_step][n] = (g0 + a2 * g2 - a * g1) * kAtA;
+      dst[3 * dst_step][n] = (g0 + b2 * g2 + b * g1) * kAtB;
+      dst[4 * dst_step][n] = (g0 + b2 * g2 - b * g1) * kAtB;
       dst[5 * dst_step][n] = g2;
     }
+  }
+}
+
+// The same of five, whose two outputs share the points of four.
+HWY_INLINE void TransformFive(const Side* src, int step, Side* dst, int dst_step) {
+  constexpr double a = kWinogradA, b = kWinogradB, a2 = 0.5, b2 = 2;
+  for (int64_t n = 0; n < kSide; ++n) {
+    const double g0 = src[0][n], g1 = src[step][n], g2 = src[2 * step][n], g3 = src[3 * step][n], g4 = src[4 * step][n];
+    const double even_a = g0 + a2 * (g2 + a2 * g4), odd_a = a * (g1 + a2 * g3);
+    const double even_b = g0 + b2 * (g2 + b2 * g4), odd_b = b * (g1 + b2 * g3);
+    dst[0][n] = g0;
+    dst[dst_step][n] = (even_a + odd_a) * kAtA;
+    dst[2 * dst_step][n] = (even_a - odd_a) * kAtA;
+    dst[3 * dst_step][n] = (even_b + odd_b) * kAtB;
+    dst[4 * dst_step][n] = (even_b - odd_b) * kAtB;
+    dst[5 * dst_step][n] = g4;
+  }
+}
+
+template <int kOut, int kStride, int kTaps>
+HWY_INLINE void TransformKernels(const Side* src, int step, Side* dst, int dst_step) {
+  if constexpr (kTaps == 5) {
+    TransformFive(src, step, dst, dst_step);
+  } else {
+    TransformThree<kOut, kStride>(src, step, dst, dst_step);
   }
 }
 
@@ -261,22 +296,22 @@ static HWY_INLINE void StoreSide(const Side& line, int64_t count, bool aligned, 
   }
 }
 
-template <int kOut, int kStride>
+template <int kOut, int kStride, int kTaps>
 void Weights(const float* taps, int64_t width, float* dst, int64_t step) {
-  constexpr int kKernels = kOut + 2;  // along a side
+  constexpr int kKernels = kOut + kTaps - 1;  // along a side
   constexpr size_t kAlignment = kLanes * sizeof(float);
-  Side g[9] = {}, rows[3 * kKernels], points[kKernels];
+  Side g[kTaps * kTaps] = {}, rows[kTaps * kKernels], points[kKernels];
   const bool even = reinterpret_cast<uintptr_t>(dst) % kAlignment == 0 && step % kLanes == 0;
   for (int64_t first = 0; first < width; first += kSide) {
     const int64_t count = std::min(width - first, kSide);
-    for (int i = 0; i < 9; ++i) {
+    for (int i = 0; i < kTaps * kTaps; ++i) {
       float line[kSide] = {};
       std::memcpy(line, taps + i * width + first, static_cast<size_t>(count) * sizeof(float));
       for (int64_t n = 0; n < kSide; ++n) g[i][n] = line[n];
     }
-    for (int x = 0; x < 3; ++x) TransformKernels<kOut, kStride>(g + x, 3, rows + x, 3);
+    for (int x = 0; x < kTaps; ++x) TransformKernels<kOut, kStride, kTaps>(g + x, kTaps, rows + x, kTaps);
     for (int y = 0; y < kKernels; ++y) {
-      TransformKernels<kOut, kStride>(rows + 3 * y, 1, points, 1);
+      TransformKernels<kOut, kStride, kTaps>(rows + kTaps * y, 1, points, 1);
       for (int x = 0; x < kKernels; ++x) {
         StoreSide(points[x], count, even && count == kSide, dst + (y * kKernels + x) * step + first);
       }
@@ -284,11 +319,22 @@ void Weights(const float* taps, int64_t width, float* dst, int64_t step) {
   }
 }
 
+template <int kOut, int kStride, int kTaps>
+constexpr WinogradSize SizeOf(int kernels) {
+  constexpr int kIn = kInputs<kOut, kStride, kTaps>;
+  return {kOut,
+          kStride,
+          kTaps,
+          kIn,
+          kernels,
+          &Input<kIn, kIn - kOut * kStride>,
+          &Output<kOut, kIn>,
+          &Weights<kOut, kStride, kTaps>};
+}
+
 const WinogradTable* GetWinogradTable() {
-  static constexpr WinogradTable kTable = {{{4, 1, 6, 6, &Input<4, 1>, &Output<4, 1>, &Weights<4, 1>},
-                                            {2, 1, 4, 4, &Input<2, 1>, &Output<2, 1>, &Weights<2, 1>},
-                                            {4, 2, 9, 6, &Input<4, 2>, &Output<4, 2>, &Weights<4, 2>},
-                                            {2, 2, 5, 4, &Input<2, 2>, &Output<2, 2>, &Weights<2, 2>}}};
+  static constexpr WinogradTable kTable = {
+      {SizeOf<4, 1, 3>(6), SizeOf<2, 1, 3>(4), SizeOf<4, 2, 3>(6), SizeOf<2, 2, 3>(4), SizeOf<2, 1, 5>(6)}};
   return &kTable;
 }
 

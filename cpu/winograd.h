@@ -13,6 +13,10 @@
 //   B^T: rows [1, 0, -1, 0], [0, +-1, 1, 0], [0, -1, 0, 1]
 //   G:   rows [1, 0, 0], [1, +-1, 1] / 2, [0, 0, 1]
 //   A^T: rows [1, 1, 1, 0], [0, 1, -1, 1]
+// F(2x2, 5x5) has the six points of F(4x4, 3x3), and its B^T: 4 outputs of a 5x5 convolution from 36 products instead
+// of 100. Five powers of each point are the columns of G, the first two the rows of A^T:
+//   G:   rows [1, 0, 0, 0, 0] / q, [1, +-a, a^2, +-a^3, a^4] / (2 a^2 (a^2 - b^2)), the same of b, [0, 0, 0, 0, 1]
+//   A^T: rows [1, 1, 1, 1, 1, 0], [0, a, -a, b, -b, 1]
 //
 // With strides of 2 an output is a kernel of two, the outer ones, over the even inputs and a kernel of one over the odd
 // ones: 16 outputs from 81 products, 4 from 25. The first by the points a, -a, b, -b, infinity:
@@ -44,8 +48,7 @@ struct WinogradInput {
   int64_t channels;
   float* dst;
   int64_t step;
-  // Pixels that much further are fetched meanwhile, but for the first two columns, which lie in this tile as well; or
-  // 0.
+  // Pixels that much further are fetched meanwhile, but for the first columns, which lie in this tile as well; or 0.
   int64_t ahead;
 };
 
@@ -67,6 +70,7 @@ struct WinogradOutput {
 struct WinogradSize {
   int out;      // outputs along a side
   int stride;   // of the convolution
+  int taps;     // of its kernel along a side
   int in;       // inputs and points along a side
   int kernels;  // along a side: the points from the last of them on share it
   void (*input)(const WinogradInput& args);
@@ -83,16 +87,17 @@ struct WinogradSize {
   }
 };
 inline constexpr int kWinogradMaxPoints = 81;
-inline constexpr int kWinogradSizes = 4;
+inline constexpr int kWinogradSizes = 5;
 struct WinogradTable {
   WinogradSize sizes[kWinogradSizes];
 };
 const WinogradTable* ChosenWinogradTable();
 
-// The kernel (cpu/conv_winograd.cc).
+// The kernel (cpu/winograd_choice.cc, cpu/conv_winograd.cc).
 Status ChooseWinograd(const Kernel& kernel, const OpCall& call, Choice* choice);
-// The same with tiles of 4x4 (0) or 2x2 (1), whatever the figures say; refuses where ChooseWinograd takes them itself.
-template <int size>
+// The same with tiles of so many outputs along a side, whatever the figures say; refuses where ChooseWinograd takes
+// them itself.
+template <int out>
 Status ChooseWinogradOf(const Kernel& kernel, const OpCall& call, Choice* choice);
 void RunWinograd(const KernelArgs& args, int64_t begin, int64_t end, int worker);
 

@@ -239,6 +239,56 @@ TEST_P(Conv, WinogradWithStrides) {
   CheckOp(device(), test, Kernel("conv_igemm"), 3e-5, "uneven");
 }
 
+// F(2x2, 5x5).
+TEST_P(Conv, WinogradOfFiveTaps) {
+  std::mt19937 random(23);
+  for (int i = 0; i < 12; ++i) {
+    ConvShape shape = Same3x3(Pick(random, {48, 53, 96}), Pick(random, {40, 64, 71}), Pick(random, {14, 15, 16, 27}),
+                              Pick(random, {16, 17, 31}));
+    shape.kernel = {5, 5, 1};
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.begin = {Pick(random, {0, 2, 2, 6}), Pick(random, {0, 2, 2, 7}), 0};
+    shape.end = {Pick(random, {0, 2, 2, 5}), Pick(random, {0, 2, 2, 9}), 0};
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    const OpRun run = CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, shape.Name());
+    EXPECT_GE(run.packed_bytes, 36 * sizeof(float) * static_cast<uint64_t>(shape.in_per_group * shape.out_per_group));
+  }
+  ConvShape strided = Same3x3(64, 64, 30, 30);
+  strided.kernel = {5, 5, 1};
+  strided.stride = {2, 2, 1};
+  OpTest test;
+  ASSERT_TRUE(MakeConv(strided, random, &test));
+  CheckOp(device(), test, Kernel("conv_igemm"), 2e-4, "strided");
+}
+
+// Volumes: their planes one by one, whatever the kernel does across them.
+TEST_P(Conv, WinogradOfPlanes) {
+  std::mt19937 random(29);
+  int by_planes = 0;
+  for (int i = 0; i < 16; ++i) {
+    ConvShape shape = Same3x3(Pick(random, {40, 53, 64}), Pick(random, {40, 64, 71}), 0, 0);
+    const int64_t taps = Pick(random, {3, 3, 3, 5}), stride = taps == 3 ? Pick(random, {1, 1, 2}) : 1;
+    shape.rank = 3;
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.in = {Pick(random, {1, 2, 3, 7, 9}), stride * Pick(random, {16, 17, 21}),
+                stride * Pick(random, {16, 19, 24})};
+    shape.kernel = {Pick(random, {1, 2, 3, 3, 5}), taps, taps};
+    shape.stride = {Pick(random, {1, 1, 2, 4}), stride, stride};
+    shape.dilation = {Pick(random, {1, 1, 1, 2}), 1, 1};
+    shape.begin = {Pick(random, {0, 1, 1, 2, 6}), taps / 2, Pick(random, {0, taps / 2})};
+    shape.end = {Pick(random, {0, 1, 1, 7}), taps / 2, Pick(random, {0, taps / 2})};
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    if (!MakeConv(shape, random, &test)) continue;
+    const OpRun run = RunOp(device(), test);
+    by_planes += run.kernel == Kernel("conv_winograd") ? 1 : 0;
+    CheckOp(device(), test, run.kernel, kWinogradTolerance, shape.Name());
+  }
+  EXPECT_GE(by_planes, 9);  // some kernels meet little but padding
+}
+
 TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
   for (const std::string family : {"depthwise", "conv_grouped", "conv_few", "conv_dot", "conv_igemm", "conv_winograd",
@@ -291,8 +341,13 @@ TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
   strided.stride = {2, 2, 1};
   ConvShape depthwise = Same3x3(1, 1, 39, 40);
   depthwise.groups = 48;
+  ConvShape volume = Same3x3(40, 48, 0, 0);
+  volume.rank = 3;
+  volume.in = {3, 25, 24};
+  volume.kernel = {3, 3, 3};
+  volume.begin = volume.end = {1, 1, 1};
   for (ConvShape shape :
-       {strided, Same3x3(32, 48, 40, 40), Same3x3(3, 48, 60, 75), Same3x3(64, 2, 45, 45), depthwise}) {
+       {strided, volume, Same3x3(32, 48, 40, 40), Same3x3(3, 48, 60, 75), Same3x3(64, 2, 45, 45), depthwise}) {
     shape.batch = 2;
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));

@@ -86,37 +86,54 @@ INSTANTIATE_TEST_SUITE_P(All, Panels,
                          [](const auto& info) { return info.param.name; });
 
 // G of a size of tiles.
-std::vector<std::array<double, 3>> KernelTransform(const WinogradSize& size) {
+std::vector<std::vector<double>> KernelTransform(const WinogradSize& size) {
   constexpr double a = kWinogradA, b = kWinogradB, q = -2.0 / 3, r = 1.0 / 6, third = 1.0 / 3;
   if (size.stride == 2 && size.out == 2) return {{1, 0, 0}, {1, 0, 1}, {0, 0, 1}, {0, 1, 0}};
   if (size.stride == 2) {
     return {{-b / 3, 0, -third}, {b / 3, 0, -third}, {a / 3, 0, third}, {-a / 3, 0, third}, {0, 0, 1}, {0, 1, 0}};
   }
+  if (size.taps == 5) {
+    return {{1, 0, 0, 0, 0},
+            {q, q * a, q / 2, q * a / 2, q / 4},
+            {q, -q * a, q / 2, -q * a / 2, q / 4},
+            {r, r * b, 2 * r, 2 * r * b, 4 * r},
+            {r, -r * b, 2 * r, -2 * r * b, 4 * r},
+            {0, 0, 0, 0, 1}};
+  }
   if (size.out == 2) return {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
   return {{1, 0, 0}, {q, q * a, q / 2}, {q, -q * a, q / 2}, {r, r * b, 2 * r}, {r, -r * b, 2 * r}, {0, 0, 1}};
 }
 
-void CheckWinogradPanels(const TileTable& table, int64_t size, int64_t outputs, int64_t channels) {
+// Of a kernel of `planes` planes, `kept` from `first` on.
+struct Planes {
+  int64_t planes, first, kept;
+};
+
+void CheckWinogradPanels(const TileTable& table, int64_t size, int64_t outputs, int64_t channels, const Planes& d) {
   const WinogradSize& winograd = ChosenWinogradTable()->sizes[size];
   const auto g = KernelTransform(winograd);
-  const auto side = static_cast<int64_t>(g.size()), points = side * side;
+  const auto side = static_cast<int64_t>(g.size()), points = side * side, k = d.kept * channels;
+  const auto taps = static_cast<size_t>(winograd.taps);
   ASSERT_EQ(points, winograd.Kernels());
-  const OddWeight weight(outputs * channels * 9);
+  const OddWeight weight(outputs * channels * d.planes * static_cast<int64_t>(taps * taps));
   PackSpec spec;
-  spec.params = {outputs, channels, table.widths.granule, table.widths.widest, size};
-  spec.bytes = static_cast<uint64_t>(points * PackedFloats(table.widths, channels, outputs)) * sizeof(float);
+  spec.params = {outputs, channels, table.widths.granule, table.widths.widest, size, d.planes, d.first, d.kept};
+  spec.bytes = static_cast<uint64_t>(points * PackedFloats(table.widths, k, outputs)) * sizeof(float);
   const std::vector<float> packed = PackWith(&PackWinograd, spec, weight.tensor);
   for (int64_t p = 0; p < NumPanels(table.widths, outputs); ++p) {
     const Panel panel = PanelAt(table.widths, outputs, p);
     const int64_t width = panel.width;
-    const float* from = packed.data() + panel.col * channels * points;
-    for (int64_t e = 0; e < points * channels * width; ++e) {
-      const int64_t n = e % width, c = e / width % channels, point = e / width / channels;
+    const float* from = packed.data() + panel.col * k * points;
+    for (int64_t e = 0; e < points * k * width; ++e) {
+      const int64_t n = e % width, c = e / width % channels, point = e / width / k;
+      const int64_t plane = e / width % k / channels + d.first;
       const auto &row = g[static_cast<size_t>(point / side)], &column = g[static_cast<size_t>(point % side)];
       double want = 0;
-      for (size_t tap = 0; n < panel.cols && tap < 9; ++tap) {
-        want += row[tap / 3] * column[tap % 3] *
-                static_cast<double>(OddWeight::At(((panel.col + n) * channels + c) * 9 + static_cast<int64_t>(tap)));
+      for (size_t tap = 0; n < panel.cols && tap < taps * taps; ++tap) {
+        const int64_t from_plane = ((panel.col + n) * channels + c) * d.planes + plane;
+        want += row[tap / taps] * column[tap % taps] *
+                static_cast<double>(
+                    OddWeight::At(from_plane * static_cast<int64_t>(taps * taps) + static_cast<int64_t>(tap)));
       }
       ASSERT_NEAR(from[e], want, 1e-7 * (1 + std::abs(want))) << outputs << ' ' << point << ' ' << c << ' ' << n;
     }
@@ -128,7 +145,10 @@ TEST(WinogradPanels, HoldTransformedKernels) {
   if (table == nullptr) GTEST_SKIP() << "no SIMD target";
   for (int64_t size = 0; size < kWinogradSizes; ++size) {
     for (const auto& [outputs, channels] : {std::pair{1, 1}, {24, 3}, {67, 9}, {128, 17}}) {
-      CheckWinogradPanels(*table, size, outputs, channels);
+      CheckWinogradPanels(*table, size, outputs, channels, {1, 0, 1});
+    }
+    for (const Planes& d : {Planes{3, 0, 3}, Planes{3, 1, 1}, Planes{5, 2, 3}, Planes{11, 0, 10}}) {
+      CheckWinogradPanels(*table, size, 67, 5, d);
     }
   }
 }
