@@ -18,6 +18,8 @@ std::span<const Pass> Passes() {
       {"fuse attention", FuseAttention, true},
       {"fold pad into conv", FoldPadIntoConv},
       {"fold scale and shift into conv", FoldAffineIntoConv},
+      {"merge branches", MergeBranches},
+      {"fold scale and shift into merged conv", FoldAffineIntoConv},
       {"lower elementwise", LowerElementwise},
       {"sink transposes", SinkTransposes},
       {"fuse elementwise", FuseElementwise},

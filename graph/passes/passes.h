@@ -24,6 +24,7 @@ Status FuseNormalization(Graph& graph);           // the composition of LayerNor
 Status FuseAttention(Graph& graph);               // MatMul, Softmax, MatMul
 Status FoldPadIntoConv(Graph& graph);             // zero padding before Conv
 Status FoldAffineIntoConv(Graph& graph);          // BatchNormalization, Add, Mul ... by channel: into weights and bias
+Status MergeBranches(Graph& graph);               // a sum of convolutions of the same tensor becomes one
 Status LowerElementwise(Graph& graph);            // f32 elementwise operators become moka.Elementwise
 Status SinkTransposes(Graph& graph);              // elementwise operators before the Transpose of a product
 Status FuseElementwise(Graph& graph);             // chains of moka.Elementwise become one
