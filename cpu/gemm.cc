@@ -63,10 +63,11 @@ struct Scratch {
 
 // Units become pairs of panels. Of an odd number of pairs the last one is multiplied plainly, panel by panel: two
 // workers are balanced then.
-void UsePairs(GemmLaunch* launch) {
+void UsePairs(const PanelWidths& widths, GemmLaunch* launch) {
+  const int64_t pairs = PanelPairs(widths, launch->n);
   launch->panels_per_unit = RoundUp(launch->panels_per_unit, 2);
-  const bool odd = launch->panels / 2 * launch->row_blocks % 2 != 0 && launch->panels_per_unit == 2;
-  launch->strassen = launch->panels / 2 * 2 - (odd ? 2 : 0);
+  const bool odd = pairs * launch->row_blocks % 2 != 0 && launch->panels_per_unit == 2;
+  launch->strassen = 2 * (odd ? pairs - 1 : pairs);
   launch->single = launch->panels - launch->strassen;
 }
 
@@ -98,7 +99,7 @@ void ChooseBlocks(const TileTable& table, GemmLaunch* launch) {
   const auto by_work = static_cast<int64_t>(panel_work * static_cast<double>(launch->panels) / (kUnitFlops / 2));
   launch->panel_blocks = std::clamp<int64_t>(std::min(by_count, by_work), 1, launch->panels);
   launch->panels_per_unit = CeilDiv(launch->panels, launch->panel_blocks);
-  if (launch->strassen != 0) UsePairs(launch);
+  if (launch->strassen != 0) UsePairs(table.widths, launch);
   launch->panel_blocks = CeilDiv(launch->panels - launch->single, launch->panels_per_unit) + launch->single;
 }
 
@@ -356,7 +357,7 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
       const Panel panel = PanelAt(table.widths, launch.n, p);
       const int64_t at = panel.col * launch.column_bytes / int64_t{sizeof(float)};
       if (by_strassen && MayPair(launch, table.widths, weight, p)) {
-        strassen.Run(block, panel, PanelAt(table.widths, launch.n, p + 1), weight + at, p + 3 < launch.panels);
+        strassen.Run(block, panel, PanelAt(table.widths, launch.n, p + 1), weight + at, p + 3 < launch.strassen);
         ++p;
         continue;
       }

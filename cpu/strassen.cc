@@ -21,16 +21,10 @@ namespace {
 
 constexpr int64_t kChunk = 384;               // elements of K that one tile sums
 constexpr int64_t kLeastHalfK = 96;           // shorter products are bound by what surrounds them
-constexpr int64_t kLeastColumns = 256;        // share the sums of A
+constexpr int64_t kLeastColumns = 240;        // of pairs, share the sums of A
 constexpr float kLengthRange = 256;           // the square of the longer row of a pair by that of the other
 enum Sum { kS1, kS2, kS5, kS6, kS7, kSums };  // of halves of A, by the products that they are for
 enum Product { kM1, kM2, kM3, kM4, kM5, kBottomRight, kProducts };
-
-// Of neighbouring panels, where all are of the widest kind.
-int64_t Pairs(const PanelWidths& widths, int64_t n) {
-  const int64_t panels = NumPanels(widths, n);
-  return panels * widths.widest == n ? panels / 2 : 0;
-}
 
 bool LieClose(float least, float largest) {
   return largest <= std::numeric_limits<float>::max() && largest <= kLengthRange * least;
@@ -38,20 +32,26 @@ bool LieClose(float least, float largest) {
 
 }  // namespace
 
+int64_t PanelPairs(const PanelWidths& widths, int64_t n) {
+  int64_t pairs = 0;
+  while (PanelAt(widths, n, 2 * pairs + 1).cols == widths.widest) ++pairs;
+  return pairs;
+}
+
 bool HasPairs(const PanelWidths& widths, int64_t k, int64_t n) {
-  return k % 2 == 0 && k / 2 >= kLeastHalfK && n >= kLeastColumns && Pairs(widths, n) > 0;
+  return k % 2 == 0 && k / 2 >= kLeastHalfK && 2 * PanelPairs(widths, n) * widths.widest >= kLeastColumns;
 }
 
 PackSpec PairedPanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n) {
   PackSpec spec = PanelPackSpec(src, widths, dense, n, 1, 0);
   spec.format = kPairedPanels;
-  spec.bytes += static_cast<uint64_t>(Pairs(widths, n)) * sizeof(float);
+  spec.bytes += static_cast<uint64_t>(PanelPairs(widths, n)) * sizeof(float);
   return spec;
 }
 
 Status PackPairedPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst) {
   const PanelSpec panels = PanelSpec::Read(spec);
-  const int64_t pairs = Pairs(panels.widths, panels.n), width = panels.widths.widest;
+  const int64_t pairs = PanelPairs(panels.widths, panels.n), width = panels.widths.widest;
   const auto flag_bytes = static_cast<size_t>(pairs) * sizeof(float);
   if (dst.size() < flag_bytes) return Internal("pack '", spec.format, "': ", dst.size(), " bytes");
   const std::span<std::byte> weights = dst.first(dst.size() - flag_bytes);

@@ -171,17 +171,17 @@ const TileTable* GetTileTable() {
        &SummingTile<6, 4>}};
 #elif HWY_TARGET == HWY_AVX2
   static constexpr TileTable kTable = {
-      {kLanes, 2 * kLanes},
+      {kLanes, 3 * kLanes},
       {{},
        {nullptr, &RowTile<1>, &Tile<2, 1>, nullptr, &Tile<4, 1>, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr,
         nullptr, &Tile<12, 1>},
-       {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>}},
-      {nullptr, &Tile<1, 1>, &Tile<1, 2>},
+       {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, &Tile<5, 2>, &Tile<6, 2>},
+       {nullptr, &RowTile<3>, &Tile<2, 3>, &Tile<3, 3>, &Tile<4, 3>}},
+      {nullptr, &Tile<1, 1>, &Tile<1, 2>, &Tile<1, 3>},
       &PickMicroLoop,
       kMaxTileRows,
       kLanes,
-      {nullptr, &SummingTile<1, 2>, &SummingTile<2, 2>, &SummingTile<3, 2>, &SummingTile<4, 2>, &SummingTile<5, 2>,
-       &SummingTile<6, 2>}};
+      {nullptr, &SummingTile<1, 3>, &SummingTile<2, 3>, &SummingTile<3, 3>, &SummingTile<4, 3>}};
 #elif HWY_ARCH_ARM_A64
   static constexpr TileTable kTable = {
       {kLanes, 2 * kLanes},
