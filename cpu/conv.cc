@@ -1,4 +1,5 @@
-// Convolution as an implicit GEMM (cpu/conv_shape.h) on tiles of f32 or of bf16, or by inner products.
+// Convolution as an implicit GEMM (cpu/conv_shape.h) on tiles of f32 or of bf16, or by inner products. Where kernels
+// reach far outside of the image, tap by tap.
 #include "ops/conv.h"
 
 #include <algorithm>
@@ -20,6 +21,8 @@ namespace {
 
 constexpr int64_t kSlabBytes = 256 << 10;  // of one unit's inputs
 constexpr double kUnitFlops = 8e6;
+constexpr double kInsideShare = 0.8;          // of a kernel's products, above which padding is multiplied as well
+constexpr int64_t kLeastInsideChannels = 64;  // a tap of fewer costs more to add than to multiply
 
 struct ConvLaunch {
   Epilogue epilogue;
@@ -32,6 +35,7 @@ struct ConvLaunch {
   int64_t column_bytes;  // of packed weights
   int64_t dots;          // by inner products
   int64_t trims;         // taps outside of the image are left out
+  int64_t inside;        // tap by tap, each for the pixels for which it lies inside
   TrimmedTaps taps;
 
   int64_t K() const { return weight.K(); }
@@ -48,7 +52,8 @@ struct Scratch {
 
   Scratch(const ConvLaunch& launch, const TileTable& table) {
     const ConvShape& shape = launch.shape;
-    slab = RoundUp(3 * shape.lines * shape.cols * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
+    const int64_t pointers = (launch.inside != 0 ? 5 : 3) * shape.lines * shape.cols;
+    slab = RoundUp(pointers * static_cast<int64_t>(sizeof(void*) / sizeof(float)), 16);
     line = slab + RoundUp(CeilDiv(shape.SlabElements() * launch.Element(), sizeof(float)), 16);
     panel = line + (launch.bf16 == 0 ? 0 : RoundUp(shape.SlabDims(1, shape.cols).w * shape.channels, 16));
     micro = panel + (launch.packed != 0 ? 0 : table.widths.widest * launch.K());
@@ -58,7 +63,29 @@ struct Scratch {
   }
 };
 
-enum class Products { kTiles, kDots };
+// The outputs along one dimension for which a tap lies inside, whose input is `offset` from the first one.
+Range OutputsInside(int64_t offset, int64_t stride, int64_t in, int64_t out) {
+  const int64_t begin = std::min(offset < 0 ? CeilDiv(-offset, stride) : 0, out);
+  return {begin, std::clamp<int64_t>(in > offset ? CeilDiv(in - offset, stride) : 0, begin, out)};
+}
+
+// Where a kernel reaches far outside: pixels are read where they lie, and none of the padding is multiplied.
+bool InsidePays(const ConvShape& shape) {
+  if (shape.in_place != 0 || shape.src_c != 1 || shape.channels < kLeastInsideChannels) return false;
+  double share = 1;
+  for (int64_t Dims3::*i : {&Dims3::d, &Dims3::h, &Dims3::w}) {
+    int64_t inside = 0;
+    for (int64_t k = 0; k < shape.kernel.*i; ++k) {
+      const int64_t offset = k * shape.dilation.*i - shape.pad.*i;
+      const Range range = OutputsInside(offset, shape.stride.*i, shape.in.*i, shape.out.*i);
+      inside += range.end - range.begin;
+    }
+    share *= static_cast<double>(inside) / static_cast<double>(shape.kernel.*i * shape.out.*i);
+  }
+  return share <= kInsideShare;
+}
+
+enum class Products { kTiles, kDots, kInside };
 
 template <Products kProducts = Products::kTiles>
 Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
@@ -71,8 +98,12 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   launch.shape = MakeConvShape(call, params, 1);
   launch.taps = {launch.shape.kernel, {0, 0, 0}};
   if (kernel.bf16) launch.shape.in_place = 0;
-  launch.trims = !kernel.bf16 && kProducts == Products::kTiles ? 1 : 0;
+  launch.trims = !kernel.bf16 && kProducts != Products::kDots ? 1 : 0;
   if (launch.trims != 0) launch.taps = TrimKernel(&launch.shape);
+  if (kProducts == Products::kInside) {
+    if (!InsidePays(launch.shape)) return Unsupported("most of the kernel lies inside");
+    launch.inside = launch.shape.in_place = 1;
+  }
   const ConvShape& shape = launch.shape;
   if (shape.NumSegments() > kMaxSegments) return Unsupported("kernel of ", params.Points(), " points");
   launch.bias = call.has_src(2) ? 2 : -1;
@@ -202,6 +233,59 @@ void RunTaps(const Block& whole, const Panel& panel, const float* b, int64_t tap
   }
 }
 
+Range Within(const Range& range, int64_t first, int64_t count) {
+  return {std::clamp<int64_t>(range.begin - first, 0, count), std::clamp<int64_t>(range.end - first, 0, count)};
+}
+
+// RunPanel tap by tap. The order of a pixel's sums depends on the pixel alone. `a` and `dst` have room for the
+// pointers of a unit.
+void RunInside(const ConvLaunch& launch, const ConvUnit& unit, const Block& whole, const Panel& panel, const float* b,
+               const float** a, float** dst) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const ConvShape& shape = launch.shape;
+  const Dims3 &kernel = shape.kernel, &dilation = shape.dilation, &pad = shape.pad;
+  const int64_t first_col = unit.group * shape.outputs, tap_floats = shape.channels * panel.width;
+  Block block = whole;
+  block.among = true;
+  block.num_segments = 0;
+  block.lo = -kInfinity;
+  block.hi = kInfinity;
+  RunPanel(block, panel, b, first_col);
+  block.a = a;
+  block.dst = dst;
+  block.residual = dst;
+  block.bias = nullptr;
+  block.num_segments = 1;
+  block.k_len = shape.channels;
+  for (int64_t tap = 0; tap < shape.Points(); ++tap) {
+    const int64_t x = tap % kernel.w, y = tap / kernel.w % kernel.h, z = tap / (kernel.w * kernel.h);
+    const Range planes = OutputsInside(z * dilation.d - pad.d, shape.stride.d, shape.in.d, shape.out.d);
+    if (unit.plane < planes.begin || unit.plane >= planes.end) continue;
+    const Range rows = OutputsInside(y * dilation.h - pad.h, shape.stride.h, shape.in.h, shape.out.h);
+    const Range cols = OutputsInside(x * dilation.w - pad.w, shape.stride.w, shape.in.w, shape.out.w);
+    const Range lines = Within(rows, unit.line, unit.lines), pixels = Within(cols, unit.col, unit.cols);
+    const int64_t count = pixels.end - pixels.begin;
+    block.rows = 0;
+    for (int64_t line = lines.begin; line < lines.end; ++line, block.rows += count) {
+      std::copy_n(whole.a + line * unit.cols + pixels.begin, count, a + block.rows);
+      std::copy_n(whole.dst + line * unit.cols + pixels.begin, count, dst + block.rows);
+    }
+    const TrimmedTaps& taps = launch.taps;
+    const int64_t in_weights =
+        ((taps.first.d + z) * taps.kernel.h + taps.first.h + y) * taps.kernel.w + taps.first.w + x;
+    const int64_t segment = z * dilation.d * shape.src.d + y * dilation.h * shape.src.h + x * dilation.w * shape.src.w;
+    block.segments = &segment;
+    RunPanel(block, panel, b + in_weights * tap_floats, first_col);
+  }
+  if (whole.lo == -kInfinity && whole.hi == kInfinity) return;
+  block = whole;
+  block.among = true;
+  block.num_segments = 0;
+  block.residual = whole.dst;
+  block.bias = nullptr;
+  RunPanel(block, panel, b, first_col);
+}
+
 void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& unit, const ConvInputs<float>& inputs,
              float* scratch, const Scratch& layout) {
   const Epilogue& epilogue = launch.epilogue;
@@ -245,6 +329,10 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
       b = reinterpret_cast<const float*>(packed + panel.col * launch.column_bytes);
     } else {
       PackPanel(args.Src(1) + unit.group * launch.weight_group, launch.weight, panel, scratch + layout.panel);
+    }
+    if (launch.inside != 0) {
+      RunInside(launch, unit, block, panel, b, a + 3 * pixels, dst + 3 * pixels);
+      continue;
     }
     RunTaps(block, panel, b, launch.shape.channels * panel.width, unit.group * launch.shape.outputs, runs, num_runs);
   }
@@ -321,6 +409,7 @@ std::span<const KernelRow> ConvRows() {
       {"Conv", "conv_winograd", &ChooseWinograd, &RunWinograd, true},
       {"Conv", "conv_strassen", &ChooseConvStrassen, &RunGemm, true},
       {"Conv", "conv_product", &ChooseConvProduct, &RunGemm, true},
+      {"Conv", "conv_inside", &ChooseConv<Products::kInside>, &RunConv, true, false, &RunConvRows},
       {"Conv", "conv_igemm", &ChooseConv<>, &RunConv, true, false, &RunConvRows},
       {"Conv", "conv_winograd_4x4", &ChooseWinogradOf<4>, &RunWinograd, true, false, nullptr, true},
       {"Conv", "conv_winograd_2x2", &ChooseWinogradOf<2>, &RunWinograd, true, false, nullptr, true}};

@@ -187,8 +187,8 @@ void PrepareInputs(const ConvShape& shape, const ConvUnit& unit, const T* src, T
   src = SourceOf(shape, unit, src);
   if (shape.in_place != 0) {
     SetSegments(shape, shape.dilation.d * shape.src.d, shape.src.h, shape.src.w, inputs);
-    inputs->base = src + unit.plane * shape.stride.d * shape.src.d + unit.line * inputs->line_stride +
-                   unit.col * inputs->pixel_stride;
+    inputs->base = src + (unit.plane * shape.stride.d - shape.pad.d) * shape.src.d + unit.line * inputs->line_stride -
+                   shape.pad.h * shape.src.h + unit.col * inputs->pixel_stride - shape.pad.w * shape.src.w;
     return;
   }
   const Dims3 slab = shape.SlabDims(unit.lines, unit.cols);

@@ -53,6 +53,11 @@ void AddWindows(std::vector<OpCase>& cases) {
   cases.push_back(Conv("3x3_stride2", {2, 12, 9, 8}, {20, 12, 3, 3}, Pads({1, 1, 1, 1}, {2, 2})));
   cases.push_back(Conv("3x3_stride_2_3", {1, 4, 9, 11}, {8, 4, 3, 3}, Pads({1, 1, 1, 1}, {2, 3})));
   cases.push_back(Conv("3x3_dilated", {1, 6, 11, 10}, {8, 6, 3, 3}, Pads({2, 2, 2, 2}, {1, 1}, {2, 2})));
+  for (const int64_t n : {1, 15, 16, 17, 33}) {
+    cases.push_back(
+        Conv(StrCat("3x3_dilated_far_", n), {1, 64, 7, 9}, {n, 64, 3, 3}, Pads({6, 6, 6, 6}, {1, 1}, {6, 6})));
+  }
+  cases.push_back(Conv("3x3_dilated_far_stride2", {2, 64, 9, 8}, {18, 64, 3, 3}, Pads({5, 5, 5, 5}, {2, 2}, {5, 5})));
   cases.push_back(Conv("3x3_dilated_1_3", {1, 3, 6, 12}, {4, 3, 3, 3}, Pads({0, 3, 0, 3}, {1, 1}, {1, 3})));
   cases.push_back(Conv("asymmetric_pads", {1, 4, 6, 5}, {8, 4, 3, 2}, Pads({0, 1, 2, 3})));
   cases.push_back(Conv("pads_beyond_kernel", {1, 3, 3, 3}, {4, 3, 2, 2}, Pads({3, 3, 3, 3})));

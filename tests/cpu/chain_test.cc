@@ -96,6 +96,16 @@ TEST(Chain, AcrossBlocksWithGroupsDilationAndNoPadding) {
                  {"conv_few", "conv_igemm", "depthwise", "conv_igemm"});
 }
 
+TEST(Chain, KernelsMostlyOutside) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {2, 8, 37, 31});
+  const ValueId wide = b.Node("Relu", {b.Conv(x, 8, 64, 1, 1, 1, true)});
+  const ValueId dilated =
+      b.Node("Conv", {wide, b.Weights({64, 64, 3, 3})},
+             {{"dilations", std::vector<int64_t>{9, 19}}, {"pads", std::vector<int64_t>{9, 19, 9, 19}}});
+  ExpectSameBits(b.Finish({b.Conv(b.Node("Relu", {dilated}), 64, 24, 1)}), 512 << 10, {"conv_igemm", "conv_inside"});
+}
+
 // The copy to channels-last, the scale of squeeze-and-excite, and the copy back to the caller's order.
 TEST(Chain, CopiesAndProgramsOfTheirOwn) {
   for (const int64_t images : {1, 2}) {

@@ -43,6 +43,7 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
                              "conv_product",
                              "conv_winograd",
                              "conv_grouped",
+                             "conv_inside",
                              "conv_few",
                              "conv_dot",
                              "depthwise",

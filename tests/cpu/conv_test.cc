@@ -70,6 +70,36 @@ TEST_P(Conv, TapsOutsideOfTheImage) {
   EXPECT_GT(runs, 100);
 }
 
+// Kernels most of which lies outside of small images run tap by tap, each over the pixels that it meets.
+TEST_P(Conv, TapsInsideOfTheImage) {
+  std::mt19937 random(30);
+  int runs = 0;
+  for (int i = 0; i < 120; ++i) {
+    ConvShape shape;
+    shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2, 3}));
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.groups = Pick(random, {1, 1, 2});
+    shape.in_per_group = Pick(random, {64, 67});
+    shape.out_per_group = Pick(random, {5, 17, 66});
+    for (int d = 0; d < shape.rank; ++d) {
+      const auto k = static_cast<size_t>(d);
+      shape.in[k] = Pick(random, {2, 5, 7});
+      shape.kernel[k] = Pick(random, {2, 3, 3, 5});
+      shape.stride[k] = Pick(random, {1, 1, 2});
+      shape.dilation[k] = Pick(random, {1, 2, 4});
+      shape.begin[k] = shape.kernel[k] / 2 * shape.dilation[k] + Pick(random, {0, 0, 1});
+      shape.end[k] = shape.begin[k];
+    }
+    shape.bias = random() % 2 == 0;
+    shape.constant_weight = random() % 3 != 0;
+    OpTest test;
+    if (!MakeConv(shape, random, &test) || RunOp(device(), test).kernel != Kernel("conv_inside")) continue;
+    ++runs;
+    CheckOp(device(), test, Kernel("conv_inside"), 1e-4, shape.Name());
+  }
+  EXPECT_GT(runs, 60);
+}
+
 TEST_P(Conv, PlainOnesOfNetworks) {
   std::mt19937 random(12);
   ConvShape first;  // the first layer reads the caller's picture
@@ -291,8 +321,8 @@ TEST_P(Conv, WinogradOfPlanes) {
 
 TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
-  for (const std::string family : {"depthwise", "conv_grouped", "conv_few", "conv_dot", "conv_igemm", "conv_winograd",
-                                   "conv_strassen", "conv_product"}) {
+  for (const std::string family : {"depthwise", "conv_grouped", "conv_few", "conv_dot", "conv_igemm", "conv_inside",
+                                   "conv_winograd", "conv_strassen", "conv_product"}) {
     for (int kind = 0; kind < 4; ++kind) {
       ConvShape shape = family == "conv_winograd" ? Same3x3(64, 67, 18, 21) : Same3x3(9, 35, 9, 11);
       if (family == "depthwise") {
@@ -305,6 +335,10 @@ TEST_P(Conv, Epilogues) {
         shape = Same3x3(3, 35, 9, 17);
       } else if (family == "conv_dot") {
         shape = Same3x3(64, 3, 9, 11);
+      } else if (family == "conv_inside") {
+        shape = Same3x3(64, 35, 9, 11);
+        shape.dilation = shape.begin = shape.end = {6, 6, 0};
+        shape.dilation[2] = 1;
       } else if (family == "conv_strassen") {
         shape = Points(514, 256, 9, 11, 1);
       } else if (family == "conv_product") {
