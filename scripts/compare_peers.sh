@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# usage: compare_peers.sh [--core] [--networks DIR] [NAME...] [--isa avx2] [--threads 1 2] [--rounds N]
+# usage: compare_peers.sh [--core] [--networks DIR] [NAME...] [--isa avx2] [--threads 1 2] [--rounds N]   (in this order)
 # Times moka beside the released onnxruntime, OpenVINO, ncnn and MNN on the networks of bench/peers/networks.py: builds the
 # program and a Python environment with the peers, exports and converts the networks, measures everything in alternation.
 # Tables: build/peers/results.{json,md}, figure: build/peers/figure.svg. --core: six networks, about ten minutes.
@@ -13,7 +13,7 @@ choice=() options=()
 while [ $# -gt 0 ]; do
   case $1 in
     --networks)
-      networks=$2
+      networks=${2:?--networks takes a folder}
       shift
       ;;
     --core | [!-]*) choice+=("$1") ;;
@@ -23,6 +23,9 @@ while [ $# -gt 0 ]; do
       ;;
   esac
   shift
+done
+for option in "${options[@]}"; do
+  case $option in --core | --networks) die "$option stands before --isa, --threads and --rounds" ;; esac
 done
 case "${options[*]:-}" in *--isa\ avx2* | *--isa=avx2*) suffix=_avx2 ;; esac
 install_packages "${BUILD_PACKAGES[@]}" "${BENCH_PACKAGES[@]}"

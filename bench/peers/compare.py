@@ -12,6 +12,7 @@ are medians over rounds.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -57,11 +58,14 @@ class Talker:
         return line.strip()
 
     def ask(self, line):
-        self.process.stdin.write(line + "\n")
+        # A process that is gone is known by its silence.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(line + "\n")
         return self.read()
 
     def end(self):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
 
 

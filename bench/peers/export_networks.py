@@ -3,8 +3,8 @@
 
 usage: export_networks.py OUTDIR [NAME...] [--core]   (names: see networks.py)
 
-Into OUTDIR/NAME go model.onnx (fixed shapes, opset 17), input.npy, and output.npy in f64. A network that is there is left
-alone. Needs Debian's python3-torch and python3-torchvision, no network.
+Into OUTDIR/NAME go model.onnx (fixed shapes, opset 17), input.npy, output.npy in f64, and for a batch single.onnx, the
+same network for one sample. A network that is there is left alone. Needs Debian's python3-torch and python3-torchvision, no network.
 """
 
 import argparse
@@ -101,6 +101,14 @@ def make_net(network):
     raise SystemExit(f"{network.name}: no seed gives a network that tells inputs apart")
 
 
+def write_onnx(net, x, path):
+    names = {"input_names": ["input"], "output_names": ["output"]}
+    # torchvision's Swin calls it in training mode, with a ratio of 0: some engines refuse that. Without gradients, attention
+    # would run in one native operator, which the exporter does not know.
+    with torch.enable_grad(), unittest.mock.patch("torch.nn.functional.dropout", lambda x, *_, **__: x):
+        torch.onnx.export(net, x, str(path), opset_version=OPSET, **names)
+
+
 @torch.no_grad()
 def export(network, folder):
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,22 +123,14 @@ def export(network, folder):
     x = x if network.vocabulary else x.float()
     numpy.save(folder / "input.npy", x.numpy())
     numpy.save(folder / "output.npy", net(x if network.vocabulary else x.double()).numpy())
+    if len(x) > 1:
+        write_onnx(net.float(), x[:1], folder / "single.onnx")
     path = folder / "exported.onnx"
-    names = {"input_names": ["input"], "output_names": ["output"]}
-    # torchvision's Swin calls it in training mode, with a ratio of 0: some engines refuse that. Without gradients, attention
-    # would run in one native operator, which the exporter does not know.
-    with torch.enable_grad(), unittest.mock.patch("torch.nn.functional.dropout", lambda x, *_, **__: x):
-        torch.onnx.export(net.float(), x, str(path), opset_version=OPSET, **names)
+    write_onnx(net.float(), x, path)
     (folder / "calibration.json").write_text(json.dumps(figures) + "\n")
     # Last, so that what is there is whole.
     path.rename(folder / "model.onnx")
     print(network.name, json.dumps(figures), flush=True)
-
-
-def with_bases(networks):
-    """Before a network of a batch of 8 that of one sample, which convert.py gives to ncnn."""
-    names = {name for network in networks for name in (network.name, network.name.removesuffix("_batch8"))}
-    return choose(names, False)
 
 
 def main():
@@ -139,7 +139,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--core", action="store_true")
     args = parser.parse_args()
-    for network in with_bases(choose(args.names, args.core)):
+    for network in choose(args.names, args.core):
         folder = args.outdir / network.name
         if not (folder / "model.onnx").exists():
             export(network, folder)
