@@ -32,6 +32,8 @@ class Matcher {
     Found found;
     found.v = product.src[1];
     if (!MatchWindows(softmax->src[0], &found) || !ShapesFit(found)) return std::nullopt;
+    // Scalars on the way may have added some.
+    if (pattern_.Dims(product.dst[0]).size() != pattern_.Dims(found.q).size()) return std::nullopt;
     return found;
   }
 

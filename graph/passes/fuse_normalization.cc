@@ -26,19 +26,26 @@ class Matcher {
   std::optional<Normalization> Match(const Node& node) const {
     if (node.program_begin >= 0 || node.dst.size() != 1 || !pattern_.IsF32(node.dst[0])) return std::nullopt;
     Normalization found;
-    if (IsOp(node, "Mul")) return MatchScaled(node, &found) ? std::optional(found) : std::nullopt;
+    if (IsOp(node, "Mul")) {
+      return MatchScaled(node, &found) && AsManyDims(node, found) ? std::optional(found) : std::nullopt;
+    }
     if (!IsOp(node, "Add")) return std::nullopt;
     for (const auto& [scaled, bias] : Pattern::Orders(node)) {
       const Node* mul = pattern_.MadeForOne(scaled, "Mul");
       if (mul == nullptr || !MatchScaled(*mul, &found) || !found.centered) continue;
       if (!pattern_.Broadcasts(bias, pattern_.Dims(found.x))) continue;
       found.bias = bias;
-      return found;
+      return AsManyDims(node, found) ? std::optional(found) : std::nullopt;
     }
     return std::nullopt;
   }
 
  private:
+  // Scalars on the way may have added some.
+  bool AsManyDims(const Node& node, const Normalization& found) const {
+    return pattern_.Dims(node.dst[0]).size() == pattern_.Dims(found.x).size();
+  }
+
   bool MatchScaled(const Node& mul, Normalization* found) const {
     for (const auto& [normal, scale] : Pattern::Orders(mul)) {
       if (!MatchNormal(normal, found) || !pattern_.Broadcasts(scale, pattern_.Dims(found->x))) continue;

@@ -123,6 +123,17 @@ bool FuseQdqFunction(Qdq& qdq, int n, const QdqTensor& y) {
   return true;
 }
 
+namespace {
+
+// A constant of one element, without its dimensions, which may be more than those of all bytes.
+std::shared_ptr<const HostTensor> AsScalar(const HostTensor& constant) {
+  HostTensor scalar = constant;
+  scalar.desc = MakeDense(constant.desc.type, {});
+  return std::make_shared<const HostTensor>(std::move(scalar));
+}
+
+}  // namespace
+
 ValueId LookupTable(Qdq& qdq, const QdqTensor& x, const std::vector<int>& chain, const QdqTensor& y,
                     const std::string& name) {
   // The nodes run on a graph of their own, whose only input are all 256 bytes.
@@ -143,8 +154,8 @@ ValueId LookupTable(Qdq& qdq, const QdqTensor& x, const std::vector<int>& chain,
     Node node = qdq.node(i);
     std::vector<std::shared_ptr<const HostTensor>> sources;
     for (const ValueId id : node.src) {
-      const bool constant = id != kNoValue && qdq.graph().value(id).constant != nullptr;
-      sources.push_back(id == kNoValue ? nullptr : constant ? qdq.graph().value(id).constant : current);
+      const HostTensor* constant = id == kNoValue ? nullptr : qdq.graph().value(id).constant.get();
+      sources.push_back(id == kNoValue ? nullptr : constant != nullptr ? AsScalar(*constant) : current);
     }
     node.dst = {graph.AddValue(node.name)};
     graph.value(node.dst[0]).tensor.type = DataType::kF32;

@@ -42,12 +42,14 @@ std::vector<double> BiasOf(Qdq& qdq, ValueId id) {
   return values;
 }
 
-// The bias as i32, in units of the sums: a_scale * b_scale of each column. False where it has none, or leaves i32.
+// The bias as i32, in units of the sums: a_scale * b_scale of each column. False where it has none for each column, or
+// leaves i32.
 bool QuantizeBias(Qdq& qdq, ValueId id, const QdqTensor& a, const QdqTensor& b, int64_t columns, ValueId* result) {
   *result = kNoValue;
   if (id == kNoValue) return true;
   const std::vector<double> values = BiasOf(qdq, id);
-  if (static_cast<int64_t>(values.size()) != columns) return false;
+  const std::vector<Dim>& dims = qdq.tensor(id).dims;
+  if (static_cast<int64_t>(values.size()) != columns || dims.empty() || dims.back() != Dim(columns)) return false;
   void* data = nullptr;
   const std::shared_ptr<HostTensor> tensor = AllocateConstant(DataType::kI32, {columns}, &data);
   if (tensor == nullptr) return false;

@@ -76,6 +76,25 @@ TEST(FuseNormalization, LeavesWhatOnlyLooksLikeIt) {
   EXPECT_EQ(CountOps(Optimized(Composition(enlarges, kPlain)), "LayerNormalization"), 0);
 }
 
+// One element, but of more dimensions than what it meets: the result has them, too.
+ValueId ScalarOfRank(GraphBuilder& b, float value, int64_t rank) {
+  std::vector<int64_t> axes;
+  for (int64_t i = 0; i < rank; ++i) axes.push_back(i);
+  return b.Node("Unsqueeze", {b.Scalar(value), b.Ints(axes)});
+}
+
+TEST(FuseNormalization, LeavesScalarsThatAddDimensions) {
+  for (const int64_t rank : {2, 3}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {Dim(4), Dim(8)}), axes = b.Ints({1});
+    const ValueId variance = b.Node("ReduceMean", {b.Node("Mul", {x, x}), axes}, Keep());
+    const ValueId deviation = b.Node("Sqrt", {b.Node("Add", {variance, ScalarOfRank(b, 1, rank)})});
+    const ValueId scaled = b.Node("Mul", {b.Node("Div", {x, deviation}), b.Weights({8})});
+    const Graph graph = Optimized(b.Finish({scaled}));
+    EXPECT_EQ(CountOps(graph, "RMSNormalization"), rank == 2 ? 1 : 0);
+  }
+}
+
 enum Scaling { kNone, kMul, kDiv, kFactors };
 enum Mask { kNoMask, kFull, kOneKey };
 
@@ -145,6 +164,16 @@ TEST(FuseAttention, LeavesWhatOnlyLooksLikeIt) {
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, -1, 1)), "Attention"), 0);        // broadcast heads
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kNoMask, false, -1, 2, true)), "Attention"), 0);  // weights are read
   EXPECT_EQ(CountOps(Optimized(AttentionOf(kMul, kOneKey, false)), "Attention"), 0);               // mask repeats keys
+}
+
+TEST(FuseAttention, LeavesScalarsThatAddDimensions) {
+  for (const int64_t rank : {4, 5}) {
+    GraphBuilder b;
+    const ValueId q = b.Input("q", {3, 2, 5, 4}), k = b.Input("k", {3, 2, 4, 5}), v = b.Input("v", {3, 2, 5, 4});
+    const ValueId scores = b.Node("Mul", {b.Node("MatMul", {q, k}), ScalarOfRank(b, 0.5f, rank)});
+    const Graph graph = Optimized(b.Finish({b.Node("MatMul", {b.Node("Softmax", {scores}), v})}));
+    EXPECT_EQ(CountOps(graph, "Attention"), rank == 4 ? 1 : 0);
+  }
 }
 
 // Three windows of two heads: a bias for all windows, and a mask for each where they are seen as one image's.

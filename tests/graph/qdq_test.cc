@@ -142,6 +142,30 @@ TEST_P(QdqTest, MatricesAndTheirFloatResults) {
   EXPECT_EQ(CountOps(graph, "Gemm") + CountOps(graph, "DequantizeLinear"), 0);
 }
 
+// As many rows as columns: only the shape says which of them has a bias of its own.
+TEST_P(QdqTest, ABiasOfRowsIsNoneOfColumns) {
+  for (const bool rows : {false, true}) {
+    Builder b(GetParam());
+    const ValueId x = b.Through(b.Input("x", {4, 6}), 0.02f);
+    const ValueId bias = b.Weights(rows ? Shape{4, 1} : Shape{1, 4});
+    const ValueId y = b.Through(b.Node("Gemm", {x, b.ByteWeights({4, 6}), bias}, {{"transB", int64_t{1}}}), 0.02f);
+    const Graph graph = Fused(b.Finish({y}), 0.02f);
+    EXPECT_EQ(CountOps(graph, "QGemm"), rows ? 0 : 1);
+  }
+}
+
+// A factor of [1, 1, 1, 1] maps elements as a number does.
+TEST_P(QdqTest, ScalarsMayHaveDimensions) {
+  for (const size_t rank : {0, 1, 4}) {
+    Builder b(GetParam());
+    const ValueId x = b.Through(b.Input("x", {1, 3, 4, 4}), 0.02f);
+    const ValueId y = b.Through(b.Node("Mul", {x, b.Constant(DataType::kF32, Shape(rank, 1), {0.5})}), 0.01f);
+    const Graph graph = Fused(b.Finish({y}), 0.01f);
+    EXPECT_EQ(CountOps(graph, "Lookup"), 1);
+    EXPECT_EQ(CountOps(graph, "Mul"), 0);
+  }
+}
+
 TEST_P(QdqTest, KeepsWhatOthersRead) {
   Builder b(GetParam());
   const ValueId x = b.Through(b.Input("x", {1, 6, 5, 5}), 0.02f);
