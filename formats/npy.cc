@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/platform.h"
@@ -196,8 +197,10 @@ Status SaveNpy(const std::string& path, const ConstTensorView& tensor) {
   if (!header.ok()) return header.status().WithContext(path);
   Result<TensorSize> size = SizeOfTensor(tensor.type, tensor.shape);
   if (!size.ok()) return size.status().WithContext(path);
-  header->append(static_cast<const char*>(tensor.data), static_cast<size_t>(size->bytes));
-  return WriteFileAtomically(path, *header);
+  if (tensor.data == nullptr && size->bytes > 0) return InvalidArgument(path, ": a tensor without data");
+  const std::string_view parts[] = {*header,
+                                    {static_cast<const char*>(tensor.data), static_cast<size_t>(size->bytes)}};
+  return WriteFileAtomically(path, parts);
 }
 
 }  // namespace moka

@@ -56,6 +56,12 @@ TEST(Npy, RoundTripsEveryType) {
   }
 }
 
+TEST(Npy, WritesNoTensorWithoutData) {
+  const TempFile file("nothing");
+  EXPECT_EQ(SaveNpy(file.path, {DataType::kF32, {2}, nullptr}).code(), StatusCode::kInvalidArgument);
+  EXPECT_TRUE(SaveNpy(file.path, {DataType::kF32, {2, 0}, nullptr}).ok());
+}
+
 TEST(Npy, WritesAlignedHeaders) {
   for (const Shape& shape : {Shape{}, Shape{1000000, 1000000}, Shape{1, 2, 3, 4, 5, 6, 7, 8}}) {
     const std::string header = *NpyHeader(DataType::kF32, shape);
