@@ -1,9 +1,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "tools/command.h"
+#include "tools/json.h"
 #include "tools/worker.h"
 
 namespace moka::tools {
@@ -143,10 +143,10 @@ int Bench(const BenchCommand& command) {
   if (!plan.ok()) return Fail(plan.status());
 
   const json report = Report(*plan, timings, peak);
-  if (!command.trace.empty() && !WriteText(command.trace, Trace(*plan).dump()))
+  if (!command.trace.empty() && !WriteText(command.trace, TextOf(Trace(*plan))))
     return Fail(fmt::format("cannot write {}", command.trace));
   if (command.as_json)
-    fmt::print("{}\n", report.dump(2));
+    fmt::print("{}\n", TextOf(report, 2));
   else
     Print(report);
   return kRight;

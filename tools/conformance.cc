@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 
 #include "tools/command.h"
 #include "tools/compare.h"
+#include "tools/json.h"
 #include "tools/progress.h"
 
 namespace moka::tools {
@@ -220,7 +220,8 @@ int Conformance(const ConformanceCommand& command) {
     const json report = {
         {"device", command.device}, {"suite", command.suite},       {"passed", count[0]}, {"failed", count[1]},
         {"skipped", count[2]},      {"by_reference", by_reference}, {"cases", rows}};
-    if (!WriteText(command.json_path, report.dump(1))) return Fail(fmt::format("cannot write {}", command.json_path));
+    if (!WriteText(command.json_path, TextOf(report, 1)))
+      return Fail(fmt::format("cannot write {}", command.json_path));
   }
   if (by_reference > 0) fmt::print("{} of the passed ran a scalar reference\n", by_reference);
   fmt::print("{} passed, {} failed, {} skipped\n", count[0], count[1], count[2]);

@@ -1,8 +1,7 @@
 #include <fmt/core.h>
 
-#include <nlohmann/json.hpp>
-
 #include "tools/command.h"
+#include "tools/json.h"
 
 namespace moka::tools {
 namespace {
@@ -14,7 +13,7 @@ int Devices(bool json) {
     nlohmann::json rows = nlohmann::json::array();
     for (const DeviceInfo& d : devices)
       rows.push_back({{"name", d.name}, {"hardware", d.hardware}, {"driver", d.driver}, {"memory", d.memory_bytes}});
-    fmt::print("{}\n", nlohmann::json{{"devices", rows}, {"notes", notes}}.dump(2));
+    fmt::print("{}\n", TextOf({{"devices", rows}, {"notes", notes}}, 2));
     return kRight;
   }
   for (const DeviceInfo& d : devices) {

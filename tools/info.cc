@@ -1,9 +1,8 @@
 #include <fmt/core.h>
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "tools/command.h"
+#include "tools/json.h"
 #include "tools/memory_svg.h"
 
 namespace moka::tools {
@@ -127,7 +126,7 @@ int Info(const InfoCommand& command) {
                    {"graph", ToJson(before)}, {"optimized", ToJson(after)},        {"plan", ToJson(*plan)}};
     for (const ValueInfo& v : model->inputs()) report["inputs"].push_back(ToJson(v));
     for (const ValueInfo& v : model->outputs()) report["outputs"].push_back(ToJson(v));
-    fmt::print("{}\n", report.dump(2));
+    fmt::print("{}\n", TextOf(report, 2));
     return kRight;
   }
   fmt::print("{}: {} parameters, {:.2f} MFLOP for the shapes planned below\n", model->path(), model->parameters(),

@@ -3,10 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "moka/moka.h"
 #include "tools/command.h"
+#include "tools/json.h"
 
 namespace moka::tools {
 namespace {
@@ -20,7 +20,7 @@ int Operators(bool as_json) {
     if (!as_json) fmt::print("{}.{}{}\n", domain, op.name, op.on_host ? " (between plans)" : "");
   }
   if (as_json) {
-    fmt::print("{}\n", rows.dump(1));
+    fmt::print("{}\n", TextOf(rows, 1));
   } else {
     fmt::print("{} operators\n", rows.size());
   }

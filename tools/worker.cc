@@ -6,12 +6,11 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
+
+#include "tools/json.h"
 
 namespace moka::tools {
 namespace {
-
-using nlohmann::json;
 
 // A field of /proc/self/status in KiB, such as "VmRSS:" (proc(5)); 0 where there is none.
 int64_t StatusKilobytes(const std::string& field) {
@@ -28,7 +27,7 @@ void Answer(const std::string& line) {
   fmt::print("{}\n", line);
   std::fflush(stdout);
 }
-void AnswerError(const std::string& message) { Answer(json({{"error", message}}).dump()); }
+void AnswerError(const std::string& message) { Answer(TextOf({{"error", message}})); }
 
 // Reads all of the results, as whoever wants them would.
 uint64_t Touch(const std::vector<Tensor>& tensors) {
@@ -68,7 +67,7 @@ class Worker {
     inputs_ = std::move(*inputs);
     const Result<double> first_ms = Run();
     if (!first_ms.ok()) return first_ms.status();
-    Answer(json({{"ready", 1}, {"import_rss_kb", import_kb}, {"load_ms", load_ms}, {"first_ms", *first_ms}}).dump());
+    Answer(TextOf({{"ready", 1}, {"import_rss_kb", import_kb}, {"load_ms", load_ms}, {"first_ms", *first_ms}}));
     return Status();
   }
 
@@ -97,7 +96,7 @@ class Worker {
       return ms.ok() ? Answer(fmt::format("{:.6f}", *ms)) : AnswerError(ms.status().message());
     }
     if (line == "mem") {
-      return Answer(json({{"peak_kb", StatusKilobytes("VmHWM:")}, {"rss_kb", StatusKilobytes("VmRSS:")}}).dump());
+      return Answer(TextOf({{"peak_kb", StatusKilobytes("VmHWM:")}, {"rss_kb", StatusKilobytes("VmRSS:")}}));
     }
     if (line.rfind("save ", 0) == 0) {
       const Status status = SaveAll(session_->output_names(), outputs_, line.substr(5));

@@ -92,6 +92,14 @@ class CommandLine(unittest.TestCase):
         self.assertIn("</svg>", svg.read_text())
         self.assertIn("image", moka("info", MODEL).stdout)
 
+    def test_json_takes_names_of_any_bytes(self):
+        odd = self.path / "odd.onnx"
+        odd.write_bytes(MODEL.read_bytes().replace(b"/Softmax", b"/Softma\xff"))
+        for command in (["info"], ["bench", "--rounds", 1, "--warmup", 0, "--trace", self.path / "trace.json"]):
+            run = moka(*command, odd, "--json")
+            self.assertEqual(run.returncode, 0, run.stderr)
+            self.assertIn("/Softma\ufffd", run.stdout)
+
     def test_bench_reports_times_and_a_trace(self):
         trace = self.path / "trace.json"
         run = moka("bench", MODEL, "--rounds", 5, "--json", "--trace", trace)
