@@ -14,7 +14,7 @@ set(MOKA_KERNEL_SOURCES "")
 set(MOKA_KERNEL_NAMES "")
 
 function(moka_kernel path name micro_ops micro_loop)
-  set(generated ${CMAKE_BINARY_DIR}/generated/kernels/${name}.cc)
+  set(generated ${PROJECT_BINARY_DIR}/generated/kernels/${name}.cc)
   add_custom_command(
     OUTPUT ${generated}
     COMMAND ${Python3_EXECUTABLE} ${MOKA_EMBED_SCRIPT} --kernel ${path} --name ${name} --micro-ops ${micro_ops}
@@ -43,5 +43,5 @@ foreach(name IN LISTS MOKA_KERNEL_NAMES)
   string(APPEND MOKA_KERNEL_DECLARATIONS "extern const KernelSource kKernel_${name};\n")
   string(APPEND MOKA_KERNEL_ROWS "      kKernel_${name},\n")
 endforeach()
-configure_file(${PROJECT_SOURCE_DIR}/cmake/kernels.cc.in ${CMAKE_BINARY_DIR}/generated/kernels.cc @ONLY)
-target_sources(moka_gpu PRIVATE ${MOKA_KERNEL_SOURCES} ${CMAKE_BINARY_DIR}/generated/kernels.cc)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/kernels.cc.in ${PROJECT_BINARY_DIR}/generated/kernels.cc @ONLY)
+target_sources(moka_gpu PRIVATE ${MOKA_KERNEL_SOURCES} ${PROJECT_BINARY_DIR}/generated/kernels.cc)

@@ -52,17 +52,28 @@ function(moka_library)
            "namespace ${device} {\nstd::vector<std::unique_ptr<Device>> Open(std::vector<std::string>* notes);\n}\n")
     string(APPEND MOKA_DEVICE_ROWS "    {\"${device}\", &${device}::Open},\n")
   endforeach()
-  configure_file(cmake/devices.cc.in ${CMAKE_BINARY_DIR}/generated/devices.cc @ONLY)
+  configure_file(cmake/devices.cc.in ${PROJECT_BINARY_DIR}/generated/devices.cc @ONLY)
   get_property(modules GLOBAL PROPERTY MOKA_MODULES)
-  add_library(moka STATIC ${CMAKE_BINARY_DIR}/generated/devices.cc ${CMAKE_BINARY_DIR}/generated/image_formats.cc)
-  target_link_libraries(moka PRIVATE ${modules} PUBLIC $<TARGET_NAME_IF_EXISTS:Threads::Threads> ${CMAKE_DL_LIBS}
-                                                       ${MOKA_IMAGE_LIBRARIES})
-  target_link_libraries(moka PUBLIC moka_flags)
+  add_library(moka STATIC ${PROJECT_BINARY_DIR}/generated/devices.cc ${PROJECT_BINARY_DIR}/generated/image_formats.cc)
+  add_library(moka::moka ALIAS moka)
+  # Of how moka is compiled nothing reaches a product.
+  list(TRANSFORM modules REPLACE "(.+)" "$<BUILD_INTERFACE:\\1>")
+  target_link_libraries(moka PRIVATE $<BUILD_INTERFACE:moka_flags> ${modules}
+                             PUBLIC $<TARGET_NAME_IF_EXISTS:Threads::Threads> ${CMAKE_DL_LIBS})
+  target_include_directories(moka PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>)
   # Highway's detection of SIMD targets at run time; builds for one target (WebAssembly) do without.
   find_library(MOKA_HWY_LIBRARY hwy)
+  set(libraries ${MOKA_IMAGE_LIBRARIES})
   if(MOKA_HWY_LIBRARY)
-    target_link_libraries(moka PUBLIC ${MOKA_HWY_LIBRARY})
+    list(APPEND libraries ${MOKA_HWY_LIBRARY})
   endif()
+  # By their places here, by their names where moka is installed.
+  foreach(path IN LISTS libraries)
+    get_filename_component(name ${path} NAME_WE)
+    string(REGEX REPLACE "^lib" "" name ${name})
+    target_link_libraries(moka PUBLIC $<BUILD_INTERFACE:${path}> $<INSTALL_INTERFACE:${name}>)
+    set_property(TARGET moka APPEND PROPERTY MOKA_LINKED_NAMES ${name})
+  endforeach()
 endfunction()
 
 # moka_test(AREA [LIBRARIES lib...] [SHARDS n]): tests/AREA/*.cc as one program and one ctest entry, AREA; or as n entries,
@@ -74,7 +85,7 @@ function(moka_test area)
     return()
   endif()
   add_executable(test_${area} ${sources})
-  target_link_libraries(test_${area} PRIVATE moka moka_flags GTest::gtest_main ${ARG_LIBRARIES})
+  target_link_libraries(test_${area} PRIVATE moka_flags moka GTest::gtest_main ${ARG_LIBRARIES})
   target_compile_definitions(test_${area} PRIVATE MOKA_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              MOKA_BINARY_DIR="${CMAKE_BINARY_DIR}")
   if(NOT ARG_SHARDS)

@@ -7,7 +7,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build ccache python3 libhwy-dev libprotozero-dev
 JOB_PACKAGES=(dataset-fashion-mnist fonts-dejavu-core libvulkan1 mesa-vulkan-drivers ocl-icd-libopencl1 pocl-opencl-icd)
 # Formats that ImageDecoder reads where a build finds them.
 IMAGE_PACKAGES=(libjpeg-dev libopenjp2-7-dev libpng-dev libtiff-dev libwebp-dev)
-TEST_PACKAGES=("${IMAGE_PACKAGES[@]}" libgtest-dev libonnx-testdata python3-numpy python3-pil python3-torch python3-torchvision python3-venv
+TEST_PACKAGES=("${IMAGE_PACKAGES[@]}" libgtest-dev libonnx-testdata pkg-config python3-numpy python3-pil python3-torch python3-torchvision python3-venv
   valgrind vulkan-validationlayers oclgrind)
 AARCH64_PACKAGES=(g++-aarch64-linux-gnu qemu-user libhwy-dev:arm64 libfmt-dev:arm64 libgtest-dev:arm64)
 BENCH_PACKAGES=(libbenchmark-dev libdnnl-dev libeigen3-dev dataset-fashion-mnist python3-numpy python3-torch python3-torchvision python3-venv)

@@ -1,4 +1,6 @@
 // The `moka` command line. Each subcommand lives in a file of its name.
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 
 #include "tools/command.h"
@@ -23,6 +25,8 @@ Exit codes: 0 right, 1 wrong input (a file, a shape, a device that is not there)
 int main(int argc, char** argv) {
   CLI::App app(kHelp);
   app.name("moka");
+  app.set_version_flag("--version",
+                       fmt::format("moka {}.{}.{}", MOKA_VERSION_MAJOR, MOKA_VERSION_MINOR, MOKA_VERSION_PATCH));
   app.require_subcommand(1);
   int exit_code = moka::tools::kRight;
   moka::tools::AddRun(app, exit_code);

@@ -10,5 +10,6 @@
 #include "moka/session.h"
 #include "moka/status.h"
 #include "moka/tensor.h"
+#include "moka/version.h"
 
 #endif  // MOKA_MOKA_H_

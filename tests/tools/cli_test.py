@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -99,6 +100,11 @@ class CommandLine(unittest.TestCase):
             run = moka(*command, odd, "--json")
             self.assertEqual(run.returncode, 0, run.stderr)
             self.assertIn("/Softma\ufffd", run.stdout)
+
+    def test_version_is_that_of_the_headers(self):
+        lines = (ROOT / "include/moka/version.h").read_text().splitlines()
+        numbers = [line.split()[2] for line in lines if re.match(r"#define MOKA_VERSION_\w+ \d", line)]
+        self.assertEqual(moka("--version").stdout, f"moka {'.'.join(numbers)}\n")
 
     def test_bench_reports_times_and_a_trace(self):
         trace = self.path / "trace.json"

@@ -1,0 +1,21 @@
+# `cmake --install`: the library, its headers, what find_package(moka) and pkg-config read, and the command line.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/moka)
+target_include_directories(moka INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_compile_features(moka INTERFACE cxx_std_17)
+install(TARGETS moka EXPORT moka-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT moka-targets NAMESPACE moka:: DESTINATION ${package})
+install(DIRECTORY include/moka DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+set(generated ${PROJECT_BINARY_DIR}/generated)
+write_basic_package_version_file(${generated}/moka-config-version.cmake COMPATIBILITY SameMinorVersion)
+get_target_property(names moka MOKA_LINKED_NAMES)
+list(TRANSFORM names PREPEND "-l")
+string(JOIN " " MOKA_LINK_FLAGS ${names})
+file(RELATIVE_PATH MOKA_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" MOKA_PREFIX ${MOKA_PREFIX})
+configure_file(cmake/moka.pc.in ${generated}/moka.pc @ONLY)
+install(FILES cmake/moka-config.cmake ${generated}/moka-config-version.cmake DESTINATION ${package})
+install(FILES ${generated}/moka.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
