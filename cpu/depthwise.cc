@@ -1,4 +1,5 @@
-// Depthwise convolution (one output per channel) and convolution with groups narrower than a vector, channels-last.
+// Depthwise convolution (each channel makes one or more of its own) and convolution with groups narrower than a vector,
+// channels-last.
 #include "cpu/depthwise.h"
 
 #include <algorithm>
@@ -60,11 +61,12 @@ Status ChooseLines(const Kernel& kernel, const OpCall& call, const ConvParams& p
   line.dilation_w = window.dilations[1];
   line.pad_w = window.pads_begin[1];
   line.group = call.src[1].dims[1];
+  line.repeat = y.dims[1] / x.dims[1];
   line.out.width = y.dims[w];
   line.out.channels = y.dims[1];
   MOKA_RETURN_IF_ERROR(MakeEpilogue(call, 1, &launch.epilogue));
   const int lanes = kernel.simd->depthwise->lanes;
-  const int64_t vectors = CeilDiv(line.out.channels, lanes);
+  const int64_t vectors = CeilDiv(line.out.channels, lanes), step = lanes * line.repeat;  // units start at an input
   const int64_t points = line.kernel_h * line.kernel_w * line.group;
   const auto line_work = static_cast<double>(line.out.width * line.out.channels * points);
   const int64_t pairs = std::max<int64_t>(static_cast<int64_t>(kUnitPoints / std::max(line_work, 1.0)) / 2, 1);
@@ -73,12 +75,12 @@ Status ChooseLines(const Kernel& kernel, const OpCall& call, const ConvParams& p
   // Of small images workers share the channels, as they do in products around them.
   if (kernel.workers > 1 && launch.out_h * line.out.width <= kSmallImage && vectors >= 2 * kernel.workers) {
     launch.lines = launch.out_h;
-    launch.channels = CeilDiv(vectors, kernel.workers) * lanes;
+    launch.channels = RoundUp(CeilDiv(line.out.channels, kernel.workers), step);
   }
   // Weights that would not stay in the L2 cache meet all lines, a block of channels at a time.
   if (line.out.channels * points > kManyWeights) {
     launch.lines = launch.out_h;
-    launch.channels = std::min(launch.channels, RoundUp(kManyWeights / 2 / points, lanes));
+    launch.channels = std::min(launch.channels, RoundUp(kManyWeights / 2 / points, step));
   }
   launch.line_blocks = CeilDiv(launch.out_h, launch.lines);
   launch.channel_blocks = CeilDiv(line.out.channels, launch.channels);
@@ -100,7 +102,7 @@ Status ChooseLines(const Kernel& kernel, const OpCall& call, const ConvParams& p
 Status ChooseDepthwise(const Kernel& kernel, const OpCall& call, Choice* choice) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
   MOKA_ASSIGN_OR_RETURN(const ConvParams params, ConvParams::From(call));
-  if (!params.Depthwise(call) || call.dst[0].dims[1] != call.src[0].dims[1]) return Unsupported("not depthwise");
+  if (!params.Depthwise(call)) return Unsupported("not depthwise");
   return ChooseLines(kernel, call, params, choice);
 }
 
@@ -124,7 +126,7 @@ void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t l
   const MicroLaunch& micro = launch.epilogue.micro;
   const int64_t width = launch.block.out.width;
   DepthwiseLines block = launch.block;
-  block.src = args.Src(0) + image * launch.src_image + begin;
+  block.src = args.Src(0) + image * launch.src_image + begin / block.repeat;
   block.y = first * block.stride_h - launch.pad_h;
   block.ahead = !ring && block.in_h * block.src_row > kCacheFloats;
   block.weight = static_cast<const float*>(args.packs[0]) + begin * block.kernel_h * block.kernel_w * block.group;

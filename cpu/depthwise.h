@@ -26,7 +26,8 @@ struct LineOutput {
 LineOutput OutputOfLines(const KernelArgs& args, const Epilogue& epilogue, bool bias, int64_t row, int64_t lines,
                          int64_t width, int64_t channels);
 
-// Channels-last; groups of as many outputs as inputs, one or narrow ones that divide a vector. Weights are packed
+// Channels-last; groups of as many outputs as inputs, one or narrow ones that divide a vector, or of one input and
+// `repeat` outputs. Weights are packed
 // [channel vector][kernel row][step][kernel column][lanes], zeros beyond the last channel: as many steps as a group has
 // channels; of groups that are narrower than a vector lane c has in step k the weight of the input c ^ k.
 struct DepthwiseLines {
@@ -35,8 +36,9 @@ struct DepthwiseLines {
   int64_t in_h, in_w;
   int64_t y;  // input row of the first line's first kernel row, which may lie outside
   int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_w;
-  int64_t group;  // channels of one
-  bool ahead;     // narrow groups: the inputs may come from memory and are fetched a line ahead
+  int64_t group;   // inputs of one
+  int64_t repeat;  // outputs of one by its inputs
+  bool ahead;      // narrow groups: the inputs may come from memory and are fetched a line ahead
   const float* weight;
   LineOutput out;
 };

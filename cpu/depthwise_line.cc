@@ -21,16 +21,42 @@ namespace moka::cpu {
 namespace HWY_NAMESPACE {
 #if MOKA_SIMD
 
+// The inputs of the outputs from channel c on: their own ones.
+struct OwnInputs {
+  int64_t c;
+  template <class Part>
+  HWY_INLINE V operator()(Part part, const float* p) const {
+    return Load(part, p + c);
+  }
+};
+
+// Each input makes `repeat` neighbouring outputs.
+class SharedInputs {
+ public:
+  SharedInputs(int64_t repeat, int64_t c, int64_t outputs)
+      : c_(c / repeat), count_((c + outputs - 1) / repeat - c_ + 1) {
+    for (int64_t i = 0; i < kLanes; ++i) lanes_[i] = static_cast<int32_t>(std::min((c + i) / repeat - c_, count_ - 1));
+  }
+  template <class Part>
+  HWY_INLINE V operator()(Part, const float* p) const {
+    return hn::TableLookupLanes(LoadPart(p + c_, count_), hn::SetTableIndices(D(), lanes_));
+  }
+
+ private:
+  int64_t c_, count_;
+  int32_t lanes_[kLanes];
+};
+
 // Any kernel, kPixels neighbours. Where not kInside, the points outside of the image are left out.
-template <int kPixels, bool kInside, class Part>
+template <int kPixels, bool kInside, class Source, class Part>
 HWY_INLINE void AnyPixels(const DepthwiseLines& block, int64_t line, const RowsInside& rows, int64_t x, int64_t c,
-                          const float* weight, Part part) {
+                          const Source& inputs, const float* weight, Part part) {
   const D d;
   const int64_t x0 = x * block.stride_w - block.pad_w, step = block.stride_w * block.src_pixel;
   V acc[kPixels];
   const V start = StartOfSums(block.out, part, c);
   MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
-  const float* row = block.src + rows.y * block.src_row + x0 * block.src_pixel + c;
+  const float* row = block.src + rows.y * block.src_row + x0 * block.src_pixel;
   const float* w = weight + rows.begin * block.kernel_w * kLanes;
   for (int64_t r = rows.begin; r < rows.end; ++r, row += block.dilation_h * block.src_row) {
     const float* src = row;
@@ -38,7 +64,7 @@ HWY_INLINE void AnyPixels(const DepthwiseLines& block, int64_t line, const RowsI
       const V tap = InRegister(hn::LoadU(d, w));
       MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
         const int64_t in_x = x0 + k * block.dilation_w + p * block.stride_w;
-        if (kInside || (in_x >= 0 && in_x < block.in_w)) acc[p] = hn::MulAdd(Load(part, src + p * step), tap, acc[p]);
+        if (kInside || (in_x >= 0 && in_x < block.in_w)) acc[p] = hn::MulAdd(inputs(part, src + p * step), tap, acc[p]);
       }
     }
   }
@@ -199,10 +225,13 @@ int64_t AnyTiles(const DepthwiseLines& block, int64_t line, const RowsInside& ro
     const bool inside = in_x >= 0 && in_x + width <= block.in_w;
     ForEachVector(block.out.channels, [&](auto part, int64_t c) HWY_ATTR {
       const float* weight = block.weight + c / kLanes * weight_step;
-      if (inside) {
-        AnyPixels<kPixels, true>(block, line, rows, x, c, weight, part);
+      if (block.repeat > 1) {
+        const SharedInputs inputs(block.repeat, c, std::min<int64_t>(block.out.channels - c, kLanes));
+        AnyPixels<kPixels, false>(block, line, rows, x, c, inputs, weight, part);
+      } else if (inside) {
+        AnyPixels<kPixels, true>(block, line, rows, x, c, OwnInputs{c}, weight, part);
       } else {
-        AnyPixels<kPixels, false>(block, line, rows, x, c, weight, part);
+        AnyPixels<kPixels, false>(block, line, rows, x, c, OwnInputs{c}, weight, part);
       }
     });
   }
@@ -219,7 +248,7 @@ void AnyLines(const DepthwiseLines& block) {
 }
 
 void Lines(const DepthwiseLines& block) {
-  if (block.dilation_w == 1) {
+  if (block.dilation_w == 1 && block.repeat == 1) {
     const int64_t width = block.kernel_w, stride = block.stride_w;
     if (width == 3 && stride == 1) return FixedLines<3, 1>(block);
     if (width == 3 && stride == 2) return FixedLines<3, 2>(block);

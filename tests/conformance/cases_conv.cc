@@ -98,6 +98,9 @@ void AddGroups(std::vector<OpCase>& cases) {
   cases.push_back(
       Conv("narrow_5x5_dilated", {1, 24, 12, 11}, {24, 4, 5, 5}, Grouped(6, Pads({2, 4, 2, 4}, {1, 1}, {1, 2}))));
   cases.push_back(Conv("depthwise_multiplier2", {1, 9, 6, 6}, {18, 1, 3, 3}, Grouped(9, Pads({1, 1, 1, 1}))));
+  cases.push_back(Conv("depthwise_multiplier3", {2, 11, 5, 13}, {33, 1, 3, 3}, Grouped(11, Pads({1, 1, 1, 1}))));
+  cases.push_back(
+      Conv("depthwise_multiplier4_7x7", {1, 16, 9, 12}, {64, 1, 7, 7}, Grouped(16, Pads({3, 3, 3, 3}, {2, 2}))));
   cases.push_back(Conv("depthwise_5x5", {1, 20, 9, 9}, {20, 1, 5, 5}, Grouped(20, Pads({2, 2, 2, 2}))));
   cases.push_back(Conv("depthwise_5x5_stride2", {1, 20, 9, 9}, {20, 1, 5, 5}, Grouped(20, Pads({2, 2, 2, 2}, {2, 2}))));
   cases.push_back(

@@ -81,6 +81,7 @@ TEST_P(ConvOfFew, Depthwise) {
     shape.rank = static_cast<int>(Pick(random, {1, 2, 2, 2}));
     shape.batch = Pick(random, {1, 2});
     shape.groups = Pick(random, {2, 3, 8, 15, 16, 17, 33, 48, 100});
+    shape.out_per_group = Pick(random, {1, 1, 1, 2, 3, 4, 20});
     PickWindow(random, {1, 2, 5, 7, 8, 14, 17}, {1, 2, 3, 3, 3, 5, 5}, &shape);
     OpTest test;
     if (!MakeConv(shape, random, &test)) continue;
@@ -161,17 +162,19 @@ TEST_P(ConvOfFew, LargeNarrowGroups) {
 
 TEST_P(ConvOfFew, WorkersShareTheChannelsOfSmallImages) {
   std::mt19937 random(20);
-  ConvShape shape = Same3x3(1, 1, 7, 5);
-  shape.groups = 222;
-  shape.bias = true;
-  OpTest test;
-  ASSERT_TRUE(MakeConv(shape, random, &test));
-  CheckOp(device(), test, Kernel("depthwise"), 2e-5, shape.Name());
-  const OpRun one = RunOp(device(), test, 1);
-  for (const int threads : {2, 3, 7}) {
-    const OpRun many = RunOp(device(), test, threads);
-    EXPECT_EQ(many.units, threads);
-    EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
+  for (const int64_t repeat : {1, 3}) {
+    ConvShape shape = Same3x3(1, repeat, 7, 5);
+    shape.groups = 222;
+    shape.bias = true;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    CheckOp(device(), test, Kernel("depthwise"), 2e-5, shape.Name());
+    const OpRun one = RunOp(device(), test, 1);
+    for (const int threads : {2, 3, 7}) {
+      const OpRun many = RunOp(device(), test, threads);
+      EXPECT_EQ(many.units, threads);
+      EXPECT_EQ(std::memcmp(one.dst[0].data(), many.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << threads;
+    }
   }
 }
 

@@ -17,7 +17,7 @@ TEST_P(Conv, RandomShapesWithTails) {
     shape.batch = Pick(random, {1, 1, 2});
     shape.groups = Pick(random, {1, 1, 1, 2, 3});
     const bool few = shape.groups > 1 || shape.rank != 2;  // others have a kernel of their own
-    shape.in_per_group = few ? Pick(random, {1, 3, 4, 5, 18, 17}) : Pick(random, {5, 6, 17, 18});
+    shape.in_per_group = few ? Pick(random, {shape.groups > 1 ? 2 : 1, 3, 4, 5, 18, 17}) : Pick(random, {5, 6, 17, 18});
     shape.out_per_group = Pick(random, {5, 6, 8, 15, 16, 33, 65});
     for (int d = 0; d < shape.rank; ++d) {
       const auto k = static_cast<size_t>(d);
