@@ -56,7 +56,7 @@ class Install(unittest.TestCase):
 
     def test_cmake_finds_the_package(self):
         folder = self.product("found", "find_package(moka 0.1 REQUIRED)")
-        call("cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}")
+        call("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={self.prefix}")
         call("cmake", "--build", folder / "build")
         self.works(folder / "build/product")
 
@@ -71,7 +71,7 @@ class Install(unittest.TestCase):
 
     def test_a_folder_of_the_product(self):
         folder = self.product("inside", f"add_subdirectory({ROOT} moka)")
-        call("cmake", "-S", folder, "-B", folder / "build", "-DMOKA_VULKAN=OFF", "-DMOKA_OPENCL=OFF")
+        call("cmake", "-G", "Ninja", "-S", folder, "-B", folder / "build", "-DMOKA_VULKAN=OFF", "-DMOKA_OPENCL=OFF")
         commands = json.loads((folder / "build/compile_commands.json").read_text())
         own = next(entry["command"] for entry in commands if entry["file"].endswith("product.cc"))
         self.assertIn(f"-I{ROOT}/include", own)
