@@ -1,6 +1,7 @@
 #include "ops/cast_text.h"
 
 #include <cctype>
+#include <clocale>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +25,14 @@ double RoundTo(DataType type, double value) {
     default:
       return value;
   }
+}
+
+// What printf and strtod of this program write and read for a point: a program may have set its user's locale.
+std::string_view LocalPoint() { return std::localeconv()->decimal_point; }
+
+std::string ReplaceFirst(std::string text, std::string_view from, std::string_view to) {
+  const size_t at = text.find(from);
+  return at == std::string::npos ? text : text.replace(at, from.size(), to);
 }
 
 std::string_view Trim(std::string_view text) {
@@ -50,7 +59,7 @@ std::string TextOfFloat(double value, DataType type) {
       break;
     }
   }
-  return text;
+  return ReplaceFirst(text, LocalPoint(), ".");
 }
 
 Result<double> FloatOfText(const std::string& text) {
@@ -61,8 +70,9 @@ Result<double> FloatOfText(const std::string& text) {
     plain = plain && (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' || c == '.' ||
                       c == 'e' || c == 'E');
   if (plain) {
+    const std::string local = ReplaceFirst(trimmed, ".", LocalPoint());
     char* end = nullptr;
-    const double value = std::strtod(trimmed.c_str(), &end);
+    const double value = std::strtod(local.c_str(), &end);
     if (*end == '\0') return value;
   }
   std::string lower;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <clocale>
 #include <cmath>
 #include <limits>
 
@@ -108,6 +109,26 @@ TEST(CastText, StringsToNumbers) {
   ASSERT_FALSE(bad.ok());
   EXPECT_NE(bad.status().message().find("'Hello'"), std::string::npos);
   EXPECT_NE(bad.status().message().find("node 'n'"), std::string::npos);
+}
+
+// A program may write its user's numbers as that user does; those of models stay the same. Where no such locale is
+// installed there is nothing to see.
+TEST(CastText, HasAPointInEveryLocale) {
+  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+  bool comma = false;
+  for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8", "nl_NL.UTF-8", "pt_BR.UTF-8", "ru_RU.UTF-8"}) {
+    comma = comma || (std::setlocale(LC_NUMERIC, name) != nullptr && *std::localeconv()->decimal_point == ',');
+    if (comma) break;
+  }
+  const std::string text = TextOfFloat(-3.25, DataType::kF32), exponent = TextOfFloat(1.5e-20, DataType::kF64);
+  const Result<double> point = FloatOfText("2.5"), other = FloatOfText("2,5");
+  std::setlocale(LC_NUMERIC, before.c_str());
+  if (!comma) GTEST_SKIP() << "no locale with a comma";
+  EXPECT_EQ(text, "-3.25");
+  EXPECT_EQ(exponent, "1.5e-20");
+  ASSERT_TRUE(point.ok()) << point.status().message();
+  EXPECT_EQ(*point, 2.5);
+  EXPECT_FALSE(other.ok());
 }
 
 }  // namespace
