@@ -21,8 +21,6 @@ namespace {
 
 constexpr int64_t kSlabBytes = 256 << 10;  // of one unit's inputs
 constexpr double kUnitFlops = 8e6;
-constexpr double kInsideShare = 0.8;          // of a kernel's products, above which padding is multiplied as well
-constexpr int64_t kLeastInsideChannels = 64;  // a tap of fewer costs more to add than to multiply
 
 struct ConvLaunch {
   Epilogue epilogue;
@@ -63,28 +61,6 @@ struct Scratch {
   }
 };
 
-// The outputs along one dimension for which a tap lies inside, whose input is `offset` from the first one.
-Range OutputsInside(int64_t offset, int64_t stride, int64_t in, int64_t out) {
-  const int64_t begin = std::min(offset < 0 ? CeilDiv(-offset, stride) : 0, out);
-  return {begin, std::clamp<int64_t>(in > offset ? CeilDiv(in - offset, stride) : 0, begin, out)};
-}
-
-// Where a kernel reaches far outside: pixels are read where they lie, and none of the padding is multiplied.
-bool InsidePays(const ConvShape& shape) {
-  if (shape.in_place != 0 || shape.src_c != 1 || shape.channels < kLeastInsideChannels) return false;
-  double share = 1;
-  for (int64_t Dims3::*i : {&Dims3::d, &Dims3::h, &Dims3::w}) {
-    int64_t inside = 0;
-    for (int64_t k = 0; k < shape.kernel.*i; ++k) {
-      const int64_t offset = k * shape.dilation.*i - shape.pad.*i;
-      const Range range = OutputsInside(offset, shape.stride.*i, shape.in.*i, shape.out.*i);
-      inside += range.end - range.begin;
-    }
-    share *= static_cast<double>(inside) / static_cast<double>(shape.kernel.*i * shape.out.*i);
-  }
-  return share <= kInsideShare;
-}
-
 enum class Products { kTiles, kDots, kInside };
 
 template <Products kProducts = Products::kTiles>
@@ -101,7 +77,7 @@ Status ChooseConv(const Kernel& kernel, const OpCall& call, Choice* choice) {
   launch.trims = !kernel.bf16 && kProducts != Products::kDots ? 1 : 0;
   if (launch.trims != 0) launch.taps = TrimKernel(&launch.shape);
   if (kProducts == Products::kInside) {
-    if (!InsidePays(launch.shape)) return Unsupported("most of the kernel lies inside");
+    if (launch.shape.in_place != 0 || !InsidePays(launch.shape)) return Unsupported("most of the kernel lies inside");
     launch.inside = launch.shape.in_place = 1;
   }
   const ConvShape& shape = launch.shape;

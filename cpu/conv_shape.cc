@@ -9,6 +9,8 @@ constexpr int64_t kSmallWeights = 512 << 10;  // bytes that stay in the L2 cache
 constexpr int64_t kMaxPixels = 512;           // of one unit
 constexpr int64_t kManyPixels = 192;          // enough to read large weights seldom
 constexpr int64_t kUnits = 16;                // wanted where there is enough work
+constexpr double kInsideShare = 0.8;          // of a kernel's products, above which padding is multiplied as well
+constexpr int64_t kLeastInsideChannels = 64;  // a tap of fewer costs more to add than to multiply
 
 Dims3 ToDims3(const std::array<int64_t, kMaxSpatial>& a) { return {a[0], a[1], a[2]}; }
 
@@ -62,6 +64,29 @@ TrimmedTaps TrimKernel(ConvShape* shape) {
   }
   if (inside && (shape->src_c == 1 || shape->channels == 1)) shape->in_place = 1;
   return trimmed;
+}
+
+Range OutputsInside(int64_t offset, int64_t stride, int64_t in, int64_t out) {
+  const int64_t begin = std::min(offset < 0 ? CeilDiv(-offset, stride) : 0, out);
+  return {begin, std::clamp<int64_t>(in > offset ? CeilDiv(in - offset, stride) : 0, begin, out)};
+}
+
+double InsideShare(const ConvShape& shape) {
+  double share = 1;
+  for (int64_t Dims3::*i : {&Dims3::d, &Dims3::h, &Dims3::w}) {
+    int64_t inside = 0;
+    for (int64_t k = 0; k < shape.kernel.*i; ++k) {
+      const int64_t offset = k * shape.dilation.*i - shape.pad.*i;
+      const Range range = OutputsInside(offset, shape.stride.*i, shape.in.*i, shape.out.*i);
+      inside += range.end - range.begin;
+    }
+    share *= static_cast<double>(inside) / static_cast<double>(shape.kernel.*i * shape.out.*i);
+  }
+  return share;
+}
+
+bool InsidePays(const ConvShape& shape) {
+  return shape.src_c == 1 && shape.channels >= kLeastInsideChannels && InsideShare(shape) <= kInsideShare;
 }
 
 void ChooseBlocks(const BlockPolicy& policy, ConvShape* shape) {

@@ -83,6 +83,13 @@ struct TrimmedTaps {
 // output: most of a 3x3 kernel where it is dilated beyond the size of its image, two thirds of 3x3x3 on one plane.
 TrimmedTaps TrimKernel(ConvShape* shape);
 
+// The outputs along one dimension for which a tap lies inside, whose input is `offset` from the first one.
+Range OutputsInside(int64_t offset, int64_t stride, int64_t in, int64_t out);
+// How much of the kernel meets the image rather than padding, on the average of all outputs.
+double InsideShare(const ConvShape& shape);
+// Where that is little: pixels are read where they lie, and none of the padding is multiplied.
+bool InsidePays(const ConvShape& shape);
+
 // What of the output one unit computes.
 struct ConvUnit {
   int64_t image, plane, line, lines, col, cols, group, panel_begin, panel_end;

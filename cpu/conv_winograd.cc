@@ -2,6 +2,7 @@
 // a block of tiles is transformed, then for each panel of output channels one product for each point of the transform,
 // of matrices [tiles, channels] x [channels, panel] are formed and transformed back. The planes of a volume are
 // transformed one by one, and those that the planes of a kernel meet are added up as more channels of the products.
+// Dilated kernels are plain ones on images that lie between each other.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -18,7 +19,7 @@ namespace {
 constexpr int64_t kPart = 128;
 
 struct Unit {
-  int64_t image, plane, planes, tile_y, tile_rows, tile_x, tile_cols, panel_begin, panel_end;
+  int64_t image, first_y, first_x, plane, planes, tile_y, tile_rows, tile_x, tile_cols, panel_begin, panel_end;
 
   Unit(const WinogradLaunch& launch, int64_t index) {
     panel_begin = index % launch.panel_blocks * launch.panels_per_unit;
@@ -34,7 +35,11 @@ struct Unit {
     const int64_t plane_block = index % launch.plane_blocks;
     plane = PartBegin(launch.out.d, plane_block, launch.plane_blocks);
     planes = PartBegin(launch.out.d, plane_block + 1, launch.plane_blocks) - plane;
-    image = index / launch.plane_blocks;
+    index /= launch.plane_blocks;
+    first_x = index % launch.dilation.w;
+    index /= launch.dilation.w;
+    first_y = index % launch.dilation.h;
+    image = index / launch.dilation.h;
   }
   int64_t plane_tiles() const { return tile_rows * tile_cols; }
 };
@@ -50,12 +55,13 @@ class Runner {
         scratch_(args.WorkerScratch(worker)) {
     std::memset(scratch_, 0, static_cast<size_t>(layout_.channel_step) * sizeof(float));
     auto* segments = reinterpret_cast<int64_t*>(scratch_ + layout_.segments);
-    for (int64_t z = 0; z < launch_.kernel.d; ++z) segments[z] = z * launch_.dilation * layout_.plane_step;
+    for (int64_t z = 0; z < launch_.kernel.d; ++z) segments[z] = z * launch_.dilation.d * layout_.plane_step;
   }
 
   void TransformInputs(const Unit& unit) {
     const float* pixels[kWinogradMaxPoints];
-    WinogradInput in{pixels, launch_.channels, nullptr, layout_.point_step, size_.out * size_.stride * launch_.src.w};
+    WinogradInput in{pixels, launch_.channels, nullptr, layout_.point_step,
+                     size_.out * size_.stride * launch_.dilation.w * launch_.src.w};
     for (int64_t i = 0; i < launch_.Span(unit.planes); ++i) {
       const int64_t plane = unit.plane * launch_.stride.d - launch_.pad.d + i;
       if (plane < 0 || plane >= launch_.in.d || !IsMet(unit, i)) continue;
@@ -83,7 +89,7 @@ class Runner {
   // The i-th plane under the unit, by a plane of the kernel.
   bool IsMet(const Unit& unit, int64_t i) const {
     for (int64_t z = 0; z < launch_.kernel.d; ++z) {
-      const int64_t first = i - z * launch_.dilation;
+      const int64_t first = i - z * launch_.dilation.d;
       if (first >= 0 && first % launch_.stride.d == 0 && first / launch_.stride.d < unit.planes) return true;
     }
     return false;
@@ -91,22 +97,32 @@ class Runner {
 
   // Those outside are zeros.
   void FindPixels(const Unit& unit, int64_t plane, int64_t t, const float** pixels) const {
-    const int64_t in = size_.in, out = size_.out * size_.stride, step = launch_.src.w;
-    const int64_t y0 = (unit.tile_y + t / unit.tile_cols) * out - launch_.pad.h;
-    const int64_t x0 = (unit.tile_x + t % unit.tile_cols) * out - launch_.pad.w;
-    const bool whole = x0 >= 0 && x0 + in <= launch_.in.w;
+    const int64_t in = size_.in, dilation = launch_.dilation.w, step = dilation * launch_.src.w;
+    const int64_t y0 = TileY(unit, t) * size_.stride - launch_.pad.h;
+    const int64_t x0 = TileX(unit, t) * size_.stride - launch_.pad.w;
+    const bool whole = x0 >= 0 && x0 + (in - 1) * dilation < launch_.in.w;
     const float* image = args_.Src(0) + unit.image * launch_.src_image + plane * launch_.src.d;
-    for (int64_t y = y0; y < y0 + in; ++y, pixels += in) {
+    for (int64_t i = 0; i < in; ++i, pixels += in) {
+      const int64_t y = y0 + i * launch_.dilation.h;
       const bool inside = y >= 0 && y < launch_.in.h;
-      const float* row = image + y * launch_.src.h + x0 * step;
+      const float* row = image + y * launch_.src.h + x0 * launch_.src.w;
       if (inside && whole) {
         for (int64_t x = 0; x < in; ++x) pixels[x] = row + x * step;
       } else {
         for (int64_t x = 0; x < in; ++x) {
-          pixels[x] = inside && x0 + x >= 0 && x0 + x < launch_.in.w ? row + x * step : scratch_;
+          const int64_t at = x0 + x * dilation;
+          pixels[x] = inside && at >= 0 && at < launch_.in.w ? row + x * step : scratch_;
         }
       }
     }
+  }
+
+  // The first pixel of the result in a tile.
+  int64_t TileY(const Unit& unit, int64_t t) const {
+    return unit.first_y + (unit.tile_y + t / unit.tile_cols) * size_.out * launch_.dilation.h;
+  }
+  int64_t TileX(const Unit& unit, int64_t t) const {
+    return unit.first_x + (unit.tile_x + t % unit.tile_cols) * size_.out * launch_.dilation.w;
   }
 
   // Rows of products that meet the same planes of the kernel.
@@ -165,14 +181,14 @@ class Runner {
 
   void TransformOutput(const Unit& unit, const Panel& panel, int64_t z, int64_t t) {
     const MicroLaunch& micro = launch_.epilogue.micro;
-    const int64_t y = (unit.tile_y + t / unit.tile_cols) * size_.out;
-    const int64_t x = (unit.tile_x + t % unit.tile_cols) * size_.out;
+    const int64_t y = TileY(unit, t), x = TileX(unit, t);
+    if (y >= launch_.out.h || x >= launch_.out.w) return;
     const int64_t row = OutputRow(unit, unit.plane + z, y, x);
     WinogradOutput out{};
     out.sums = scratch_ + layout_.sums + (z * unit.plane_tiles() + t) * launch_.sum_width;
     out.step = layout_.sum_step;
-    out.rows = std::min<int64_t>(size_.out, launch_.out.h - y);
-    out.cols = std::min<int64_t>(size_.out, launch_.out.w - x);
+    out.rows = std::min<int64_t>(size_.out, CeilDiv(launch_.out.h - y, launch_.dilation.h));
+    out.cols = std::min<int64_t>(size_.out, CeilDiv(launch_.out.w - x, launch_.dilation.w));
     out.channels = panel.cols;
     out.bias = launch_.bias >= 0 ? args_.Src(launch_.bias) + panel.col : nullptr;
     out.lo = launch_.epilogue.lo;
@@ -195,8 +211,8 @@ class Runner {
   void SetSteps(const MicroLaunch& micro, const Operand& operand, int64_t row, const WinogradOutput& out,
                 int64_t* row_step, int64_t* pixel_step) const {
     const int64_t first = RowOffset(micro, operand, row);
-    *row_step = out.rows > 1 ? RowOffset(micro, operand, row + launch_.out.w) - first : 0;
-    *pixel_step = out.cols > 1 ? RowOffset(micro, operand, row + 1) - first : 0;
+    *row_step = out.rows > 1 ? RowOffset(micro, operand, row + launch_.dilation.h * launch_.out.w) - first : 0;
+    *pixel_step = out.cols > 1 ? RowOffset(micro, operand, row + launch_.dilation.w) - first : 0;
   }
 
   void RunProgram(const Unit& unit, int64_t z) {
@@ -205,12 +221,16 @@ class Runner {
     for (int k = 0; k < micro.num_sources; ++k) src[k] = args_.Src(micro.src_index[k]);
     const Panel last = PanelAt(table_.widths, launch_.outputs, unit.panel_end - 1);
     const int64_t begin = PanelAt(table_.widths, launch_.outputs, unit.panel_begin).col, end = last.col + last.cols;
-    const int64_t y_end = std::min((unit.tile_y + unit.tile_rows) * size_.out, launch_.out.h);
-    const int64_t x = unit.tile_x * size_.out;
-    const int64_t cols = std::min((unit.tile_x + unit.tile_cols) * size_.out, launch_.out.w) - x;
-    for (int64_t y = unit.tile_y * size_.out; y < y_end; ++y) {
-      const int64_t row = OutputRow(unit, z, y, x);
-      args_.simd->run_micro(micro, args_.Dst(), src, row, row + cols, begin, end, scratch_ + layout_.micro);
+    const int64_t last_tile = unit.plane_tiles() - 1, dilation = launch_.dilation.w;
+    const int64_t y_end = std::min(TileY(unit, last_tile) + size_.out * launch_.dilation.h, launch_.out.h);
+    const int64_t x_begin = TileX(unit, 0);
+    const int64_t x_end = std::min(TileX(unit, last_tile) + size_.out * dilation, launch_.out.w);
+    const int64_t count = dilation == 1 ? x_end - x_begin : 1;  // neighbours
+    for (int64_t y = TileY(unit, 0); y < y_end; y += launch_.dilation.h) {
+      for (int64_t x = x_begin; x < x_end; x += count * dilation) {
+        const int64_t row = OutputRow(unit, z, y, x);
+        args_.simd->run_micro(micro, args_.Dst(), src, row, row + count, begin, end, scratch_ + layout_.micro);
+      }
     }
   }
 

@@ -44,7 +44,7 @@ double MetPlanes(const WinogradLaunch& launch) {
 double DirectCost(const WinogradLaunch& launch, const Bf16Table* bf16) {
   const auto channels = static_cast<double>(launch.channels), outputs = static_cast<double>(launch.outputs);
   const auto pixels = static_cast<double>(launch.batch * launch.out.h * launch.out.w);
-  const auto taps = static_cast<double>(launch.kernel.h * launch.kernel.w);
+  const double taps = launch.met * static_cast<double>(launch.kernel.h * launch.kernel.w);
   const double speed = bf16 != nullptr && bf16->element == 2 ? 2 : 1, weight_bytes = bf16 != nullptr ? 2 : 4;
   const double products = taps * channels * MetPlanes(launch) + kStart * static_cast<double>(launch.out.d);
   return 2 * products * outputs * pixels / (speed * kFlops) +
@@ -54,7 +54,7 @@ double DirectCost(const WinogradLaunch& launch, const Bf16Table* bf16) {
 // ChooseBlocks was called.
 double Cost(const WinogradLaunch& launch, const WinogradSize& size) {
   const auto channels = static_cast<double>(launch.channels), outputs = static_cast<double>(launch.outputs);
-  const auto tiles = static_cast<double>(launch.batch * launch.tiles_h * launch.tiles_w);
+  const auto tiles = static_cast<double>(launch.Images() * launch.tiles_h * launch.tiles_w);
   const auto planes = static_cast<double>(launch.out.d);
   const double transformed = static_cast<double>(launch.plane_blocks * launch.Span(launch.planes));
   const double points = size.Points(), kernels = size.Kernels();
@@ -65,7 +65,7 @@ double Cost(const WinogradLaunch& launch, const WinogradSize& size) {
 
 // Of the result, in a unit: those in between meet inputs that were transformed for their neighbours as well.
 int64_t ChoosePlanes(const WinogradLaunch& launch) {
-  return launch.kernel.d > 1 && launch.dilation == 1 && launch.stride.d < launch.kernel.d ? kWinogradPlanes : 1;
+  return launch.kernel.d > 1 && launch.dilation.d == 1 && launch.stride.d < launch.kernel.d ? kWinogradPlanes : 1;
 }
 
 // Blocks of whole rows of tiles where they fit, else parts of one row.
@@ -77,8 +77,8 @@ void ChooseBlocks(const TileTable& table, const WinogradSize& size, int workers,
   launch->plane_blocks = CeilDiv(launch->out.d, launch->planes);
   launch->planes = CeilDiv(launch->out.d, launch->plane_blocks);
   if (launch->kernel.d > 1) most = std::max(most, kVolumeTiles) / launch->planes;
-  launch->tiles_h = CeilDiv(launch->out.h, size.out);
-  launch->tiles_w = CeilDiv(launch->out.w, size.out);
+  launch->tiles_h = CeilDiv(CeilDiv(launch->out.h, launch->dilation.h), size.out);
+  launch->tiles_w = CeilDiv(CeilDiv(launch->out.w, launch->dilation.w), size.out);
   launch->col_blocks = CeilDiv(launch->tiles_w, most);
   launch->tile_cols = std::min(RoundUp(CeilDiv(launch->tiles_w, launch->col_blocks), kTileRows), launch->tiles_w);
   launch->col_blocks = CeilDiv(launch->tiles_w, launch->tile_cols);
@@ -131,9 +131,9 @@ Status ChooseSize(const Kernel& kernel, const Bf16Table* bf16, WinogradLaunch* l
 Status CheckForm(const OpCall& call, const ConvShape& shape) {
   const TensorDesc &x = call.src[0], &y = call.dst[0];
   const Dims3 &kernel = shape.kernel, &stride = shape.stride;
-  if (kernel.h != kernel.w || stride.h != stride.w || shape.dilation.h != 1 || shape.dilation.w != 1) {
-    return Unsupported("no square of neighbours in each plane, or strides that differ");
-  }
+  if (kernel.h != kernel.w || stride.h != stride.w)
+    return Unsupported("no square in each plane, or strides that differ");
+  if (stride.h != 1 && (shape.dilation.h != 1 || shape.dilation.w != 1)) return Unsupported("strides and dilations");
   if (shape.groups != 1) return Unsupported("groups");
   if (x.dims[1] != 1 && x.strides[1] != 1) return Unsupported("src 0: stride of C is ", x.strides[1], ", not 1");
   if (y.dims[1] != 1 && y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
@@ -158,18 +158,19 @@ Result<WinogradLaunch> MakeLaunch(const Kernel& kernel, const OpCall& call) {
   launch.kernel = shape.kernel;
   launch.stride = shape.stride;
   launch.pad = shape.pad;
-  launch.dilation = shape.dilation.d;
+  launch.dilation = shape.dilation;
+  launch.met = shape.dilation.h * shape.dilation.w == 1 ? 1 : InsideShare(shape);
   launch.src_image = shape.src_n;
   launch.src = shape.src;
   if (launch.channels == 0 || launch.outputs * launch.out.d * launch.out.h * launch.out.w == 0) {
     return Unsupported("empty");
   }
   const Range planes =
-      TapsInside(0, launch.out.d, launch.stride.d, launch.pad.d, launch.kernel.d, launch.dilation, launch.in.d);
+      TapsInside(0, launch.out.d, launch.stride.d, launch.pad.d, launch.kernel.d, launch.dilation.d, launch.in.d);
   launch.kernel_planes = launch.kernel.d;
   launch.first_plane = std::min(planes.begin, launch.kernel.d - 1);
   launch.kernel.d = std::max<int64_t>(planes.end - launch.first_plane, 1);
-  launch.pad.d -= launch.first_plane * launch.dilation;
+  launch.pad.d -= launch.first_plane * launch.dilation.d;
   const auto& sizes = kernel.simd->winograd->sizes;
   const bool found =
       std::any_of(std::begin(sizes), std::end(sizes), [&](const WinogradSize& size) { return Fits(size, launch); });
@@ -193,7 +194,7 @@ Status Finish(const Kernel& kernel, const OpCall& call, WinogradLaunch launch, C
   choice->units = launch.Units();
   choice->scratch_per_worker = static_cast<uint64_t>(WinogradScratch(launch, size.Points()).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
-  const auto products = static_cast<double>(launch.batch * launch.tiles_h * launch.tiles_w * launch.channels);
+  const auto products = static_cast<double>(launch.Images() * launch.tiles_h * launch.tiles_w * launch.channels);
   choice->cost_us =
       2.0 * size.Points() * products * MetPlanes(launch) * static_cast<double>(launch.outputs) / kFlopsPerMicrosecond +
       4.0 * static_cast<double>(packed) / kBytesPerMicrosecond;

@@ -17,8 +17,10 @@ struct WinogradLaunch {
   int32_t bias;  // source, or -1
   int32_t size;  // of WinogradTable
   int64_t batch, channels, outputs;
-  Dims3 in, out, kernel, stride, pad;  // without the planes of the kernel that meet nothing but padding
-  int64_t dilation;                    // of planes
+  // Without the planes of the kernel that meet nothing but padding. Each dilation.h-th row and dilation.w-th column of
+  // the result, from one of the first ones on, are an image of their own.
+  Dims3 in, out, kernel, stride, pad, dilation;
+  double met;                          // of the taps of a dilated kernel, those that lie inside
   int64_t kernel_planes, first_plane;  // of the weights
   int64_t src_image;
   Dims3 src;
@@ -30,12 +32,13 @@ struct WinogradLaunch {
 
   int64_t PlaneTiles() const { return tile_rows * tile_cols; }
   int64_t UnitTiles() const { return planes * PlaneTiles(); }
-  int64_t Span(int64_t planes_now) const { return (planes_now - 1) * stride.d + (kernel.d - 1) * dilation + 1; }
-  int64_t Blocks() const { return batch * plane_blocks * row_blocks * col_blocks; }
+  int64_t Span(int64_t planes_now) const { return (planes_now - 1) * stride.d + (kernel.d - 1) * dilation.d + 1; }
+  int64_t Images() const { return batch * dilation.h * dilation.w; }
+  int64_t Blocks() const { return Images() * plane_blocks * row_blocks * col_blocks; }
   int64_t Units() const { return Blocks() * panel_blocks; }
   int64_t K() const { return kernel.d * channels; }
   // Those of the kernel that meet one of the image's.
-  Range KernelPlanes(int64_t plane) const { return TapsInside(plane, 1, stride.d, pad.d, kernel.d, dilation, in.d); }
+  Range KernelPlanes(int64_t plane) const { return TapsInside(plane, 1, stride.d, pad.d, kernel.d, dilation.d, in.d); }
 };
 
 // Floats of one worker: a pixel of zeros, inputs, sums, and the pointers to rows that the tiles of GEMM want.

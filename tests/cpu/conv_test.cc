@@ -61,7 +61,7 @@ TEST_P(Conv, TapsOutsideOfTheImage) {
     }
     shape.constant_weight = random() % 3 != 0;
     OpTest test;
-    if (!MakeConv(shape, random, &test)) continue;
+    if (!MakeConv(shape, random, &test) || RunOp(device(), test).kernel == Kernel("conv_winograd")) continue;
     ++runs;
     const OpRun run = CheckOp(device(), test, Kernel("conv_igemm"), 1e-4, shape.Name());
     const OpRun many = RunOp(device(), test, 3);
@@ -293,6 +293,39 @@ TEST_P(Conv, WinogradOfFiveTaps) {
   CheckOp(device(), test, Kernel("conv_igemm"), 2e-4, "strided");
 }
 
+// Dilated kernels, whose images between each other differ by a row or a column, and may lack both.
+TEST_P(Conv, WinogradOfDilatedKernels) {
+  std::mt19937 random(31);
+  for (int i = 0; i < 8; ++i) {
+    ConvShape shape = Same3x3(Pick(random, {64, 69}), Pick(random, {64, 71}), 0, 0);
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.dilation = {Pick(random, {1, 2, 3}), 2, 1};
+    for (size_t d = 0; d < 2; ++d) {
+      shape.in[d] = shape.dilation[d] * Pick(random, {15, 16}) + Pick(random, {0, 0, 1});
+      shape.begin[d] = Pick(random, {shape.dilation[d], shape.dilation[d], int64_t{0}, int64_t{1}});
+      shape.end[d] = Pick(random, {shape.dilation[d], shape.dilation[d], int64_t{3}});
+    }
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, shape.Name());
+  }
+  ConvShape volume = Same3x3(64, 40, 0, 0);
+  volume.rank = 3;
+  volume.in = {3, 33, 32};
+  volume.kernel = {3, 3, 3};
+  volume.dilation = {1, 2, 2};
+  volume.begin = volume.end = {1, 2, 2};
+  OpTest test;
+  ASSERT_TRUE(MakeConv(volume, random, &test));
+  CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, "volume");
+  ConvShape strided = Same3x3(64, 64, 60, 60);
+  strided.stride = strided.dilation = {2, 2, 1};
+  OpTest refused;
+  ASSERT_TRUE(MakeConv(strided, random, &refused));
+  CheckOp(device(), refused, Kernel("conv_igemm"), 2e-4, "strides and dilations");
+}
+
 // Volumes: their planes one by one, whatever the kernel does across them.
 TEST_P(Conv, WinogradOfPlanes) {
   std::mt19937 random(29);
@@ -323,8 +356,14 @@ TEST_P(Conv, Epilogues) {
   std::mt19937 random(14);
   for (const std::string family : {"depthwise", "conv_grouped", "conv_few", "conv_dot", "conv_igemm", "conv_inside",
                                    "conv_winograd", "conv_strassen", "conv_product"}) {
-    for (int kind = 0; kind < 4; ++kind) {
+    for (int run = 0; run < (family == "conv_winograd" ? 8 : 4); ++run) {
+      const int kind = run % 4;
       ConvShape shape = family == "conv_winograd" ? Same3x3(64, 67, 18, 21) : Same3x3(9, 35, 9, 11);
+      if (run >= 4) {
+        shape.in = {36, 43, 1};
+        shape.dilation = {2, 2, 1};
+        shape.begin = shape.end = {2, 2, 0};
+      }
       if (family == "depthwise") {
         shape.groups = 35;
         shape.in_per_group = shape.out_per_group = 1;
@@ -364,7 +403,7 @@ TEST_P(Conv, Epilogues) {
       }
       const bool deep = family == "conv_strassen" || family == "conv_product";
       const double tolerance = family == "conv_winograd" ? kWinogradTolerance : deep ? 2e-4 : 3e-5;
-      CheckOp(device(), test, Kernel(family), tolerance, family + ", epilogue " + std::to_string(kind));
+      CheckOp(device(), test, Kernel(family), tolerance, family + ", epilogue " + std::to_string(run));
     }
   }
 }
