@@ -6,6 +6,8 @@
 #define MOKA_CPU_FOLD_INL_H_
 #endif
 
+#include <algorithm>
+
 #include "cpu/simd-inl.h"
 #include "cpu/vector.h"
 
@@ -71,6 +73,9 @@ float FoldRun(const float* src, int64_t n) {
   return JoinLanes<kFold>(fold);
 }
 
+// Elements of a column that are summed before their sum is added to those of others.
+constexpr int64_t kShortSum = 128;
+
 // `part`: floats of the only vector where it is not full.
 template <Fold kFold, int kVectors, bool kPart>
 HWY_INLINE void FoldTaps(const float* src, const Taps& taps, float scale, float* dst, int64_t part) {
@@ -81,14 +86,16 @@ HWY_INLINE void FoldTaps(const float* src, const Taps& taps, float scale, float*
   for (int64_t k0 = 0; k0 < taps.count[0]; ++k0) {
     for (int64_t k1 = 0; k1 < taps.count[1]; ++k1) {
       const float* p = src + k0 * taps.step[0] + k1 * taps.step[1];
-      V row[kVectors];
-      MOKA_UNROLL for (int u = 0; u < kVectors; ++u) row[u] = kIsSum<kFold> ? hn::Zero(d) : fold[u];
-      for (int64_t k2 = 0; k2 < taps.count[2]; ++k2, p += taps.step[2]) {
-        MOKA_UNROLL for (int u = 0; u < kVectors; ++u) {
-          row[u] = Step<kFold>(row[u], kPart ? LoadPart(p, part) : hn::LoadU(d, p + u * N));
+      for (int64_t left = taps.count[2]; left > 0; left -= kShortSum) {
+        V row[kVectors];
+        MOKA_UNROLL for (int u = 0; u < kVectors; ++u) row[u] = kIsSum<kFold> ? hn::Zero(d) : fold[u];
+        for (int64_t k2 = std::min(left, kShortSum); k2 > 0; --k2, p += taps.step[2]) {
+          MOKA_UNROLL for (int u = 0; u < kVectors; ++u) {
+            row[u] = Step<kFold>(row[u], kPart ? LoadPart(p, part) : hn::LoadU(d, p + u * N));
+          }
         }
+        MOKA_UNROLL for (int u = 0; u < kVectors; ++u) fold[u] = kIsSum<kFold> ? hn::Add(fold[u], row[u]) : row[u];
       }
-      MOKA_UNROLL for (int u = 0; u < kVectors; ++u) fold[u] = kIsSum<kFold> ? hn::Add(fold[u], row[u]) : row[u];
     }
   }
   const V factor = hn::Set(d, scale);

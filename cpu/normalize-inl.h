@@ -65,9 +65,13 @@ HWY_INLINE void SumColumnsOf(const float* src, const Taps& taps, const float* co
     for (int64_t k0 = 0; k0 < taps.count[0]; ++k0) {
       for (int64_t k1 = 0; k1 < taps.count[1]; ++k1) {
         const float* p = src + k0 * taps.step[0] + k1 * taps.step[1] + j;
-        V row = hn::Zero(d);
-        for (int64_t k2 = 0; k2 < taps.count[2]; ++k2, p += taps.step[2]) row = f(row, Load(part, p), column);
-        total = hn::Add(total, row);
+        for (int64_t left = taps.count[2]; left > 0; left -= kShortSum) {
+          V row = hn::Zero(d);
+          for (int64_t k2 = std::min(left, kShortSum); k2 > 0; --k2, p += taps.step[2]) {
+            row = f(row, Load(part, p), column);
+          }
+          total = hn::Add(total, row);
+        }
       }
     }
     Store(part, total, dst + j);

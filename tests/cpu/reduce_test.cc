@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <random>
 
 #include "base/str_cat.h"
 #include "tests/cpu/kernel_check.h"
+#include "tests/cpu/run_op.h"
 
 namespace moka::cpu {
 namespace {
@@ -85,6 +87,35 @@ TEST(ReduceKernels, FoldNothingToTheStart) {
 TEST(ReduceKernels, LeaveIntegersToTheReference) {
   EXPECT_NE(RefusalOf(ReduceRows(), Reduce("ReduceSum", "i64", Fed({2, 3}, DataType::kI64), Ints({1}))), "");
 }
+
+class LongColumns : public OnEveryTarget {};
+
+// Running sums of so many elements are off by 2e-4 here, and by 1e-5 where they differ.
+TEST_P(LongColumns, AddUpWithoutDrift) {
+  std::mt19937 random(1);
+  OpTest mean;
+  mean.op = "ReduceMean";
+  mean.AddFloats(MakeDense(DataType::kF32, {1 << 18, 3}), random, 0);
+  for (int64_t i = 0; i < 3 << 18; ++i) StoreRaw<float>(mean.src[0].data(), i, 0.1f);
+  mean.AddInts({0});
+  mean.constant = {false, true};
+  mean.dst = {MakeDense(DataType::kF32, {1, 3})};
+  CheckOp(device(), mean, Kernel("reduce"), 2e-6, "mean");
+
+  OpTest norm;
+  norm.op = "InstanceNormalization";
+  const TensorDesc image = MakeDense(DataType::kF32, {1, 5, 200, 200}, Format::kChannelsLast);
+  norm.AddFloats(image, random);
+  for (int64_t i = 0; i < image.NumElements(); ++i) {
+    StoreRaw<float>(norm.src[0].data(), i, LoadRaw<float>(norm.src[0].data(), i) + 3);
+  }
+  norm.AddFloats(MakeDense(DataType::kF32, {5}), random);
+  norm.AddFloats(MakeDense(DataType::kF32, {5}), random);
+  norm.dst = {image};
+  CheckOp(device(), norm, Kernel("group_norm_columns"), 2e-6, "normalized");
+}
+
+MOKA_ON_EVERY_TARGET(LongColumns);
 
 TEST(BatchNormKernels, MatchOracleInEveryCaseOfTheSuite) { EXPECT_GT(ExpectKernels(BatchNormRows(), RowCases()), 20); }
 
