@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# usage: fuzz.sh SECONDS [model|graph|chain]
+# usage: fuzz.sh SECONDS [model|graph|chain|cache]
 # Builds the fuzzers with clang, libFuzzer, AddressSanitizer and UBSan, runs each for so long from its kept corpus, and
 # leaves the corpus minimised. Fails on a crash, a leak, a hang (10 s) or more than 2 GiB.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/packages.sh
-seconds=${1:?usage: fuzz.sh SECONDS [model|graph|chain]}
+seconds=${1:?usage: fuzz.sh SECONDS [model|graph|chain|cache]}
 install_packages "${BUILD_PACKAGES[@]}" "${FUZZ_PACKAGES[@]}"
 build build-fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=Release -DMOKA_FUZZ=ON -DMOKA_TESTS=ON -DMOKA_TOOLS=OFF \
   -DMOKA_EXAMPLES=OFF -DMOKA_VULKAN=OFF -DMOKA_OPENCL=OFF
 export ASAN_OPTIONS=allocator_may_return_null=1  # what no machine grants must end in a Status
-for fuzzer in ${2:-model graph chain}; do
+for fuzzer in ${2:-model graph chain cache}; do
   corpus=tests/fuzz/corpus_$fuzzer.bin found=build-fuzz/found_$fuzzer minimised=build-fuzz/minimised
   mkdir -p "$found"
   [ ! -f "$corpus" ] || python3 scripts/fuzz_corpus.py unpack "$corpus" "$found"
