@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "cpu/fetch_list.h"
 #include "cpu/kernel.h"
 #include "cpu/pack.h"
 #include "cpu/winograd.h"
@@ -73,7 +74,12 @@ class Runner {
     }
   }
 
-  void RunPanels(const Unit& unit) {
+  // Meanwhile fetches the pixels of the unit that comes later, unless it is null, and the places of the results.
+  void RunPanels(const Unit& unit, const Unit* later) {
+    fetch_ = FetchList();
+    if (launch_.fetch_source != 0 && later != nullptr) AddPixels(*later);
+    if (launch_.fetch_results != 0) AddResults(unit);
+    fetch_.Start(size_.Points() * (unit.panel_end - unit.panel_begin));
     for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
       const Panel panel = PanelAt(table_.widths, launch_.outputs, p);
       Multiply(unit, panel);
@@ -93,6 +99,33 @@ class Runner {
       if (first >= 0 && first % launch_.stride.d == 0 && first / launch_.stride.d < unit.planes) return true;
     }
     return false;
+  }
+
+  void AddPixels(const Unit& unit) {
+    const int64_t out = size_.out * size_.stride, beyond = size_.in - out;
+    const int64_t y = unit.tile_y * out - launch_.pad.h, x = unit.tile_x * out - launch_.pad.w;
+    const int64_t y_begin = std::max<int64_t>(y, 0), x_begin = std::max<int64_t>(x, 0);
+    const int64_t y_end = std::min(y + unit.tile_rows * out + beyond, launch_.in.h);
+    const int64_t x_end = std::min(x + unit.tile_cols * out + beyond, launch_.in.w);
+    for (int64_t i = 0; i < launch_.Span(unit.planes); ++i) {
+      const int64_t plane = unit.plane * launch_.stride.d - launch_.pad.d + i;
+      if (plane < 0 || plane >= launch_.in.d || !IsMet(unit, i)) continue;
+      const float* image = args_.Src(0) + unit.image * launch_.src_image + plane * launch_.src.d;
+      fetch_.Add(image + y_begin * launch_.src.h + x_begin * launch_.src.w, launch_.src.h, y_end - y_begin,
+                 (x_end - x_begin) * launch_.src.w);
+    }
+  }
+
+  void AddResults(const Unit& unit) {
+    const MicroLaunch& micro = launch_.epilogue.micro;
+    const int64_t y = unit.tile_y * size_.out, x = unit.tile_x * size_.out;
+    const int64_t rows = std::min((unit.tile_y + unit.tile_rows) * size_.out, launch_.out.h) - y;
+    const int64_t cols = std::min((unit.tile_x + unit.tile_cols) * size_.out, launch_.out.w) - x;
+    for (int64_t z = unit.plane; z < unit.plane + unit.planes; ++z) {
+      const int64_t row = OutputRow(unit, z, y, x), first = RowOffset(micro, micro.dst, row);
+      const int64_t step = rows > 1 ? RowOffset(micro, micro.dst, row + launch_.out.w) - first : 0;
+      fetch_.Add(args_.Dst() + first, step, rows, cols * launch_.outputs);
+    }
   }
 
   // Those outside are zeros.
@@ -164,17 +197,19 @@ class Runner {
     }
   }
 
-  void MultiplyRun(const Run& run, const Panel& panel, const float* b, const float* const* a, float* const* dst) const {
+  void MultiplyRun(const Run& run, const Panel& panel, const float* b, const float* const* a, float* const* dst) {
     const auto* segments = reinterpret_cast<const int64_t*>(scratch_ + layout_.segments);
     const int64_t part = std::max<int64_t>(kPart / launch_.channels, 1);
     Block block = {&table_, run.rows, a, dst, nullptr, segments, 0, launch_.channels, nullptr, -kInfinity, kInfinity};
     block.among = true;  // which tiles are alone depends on the number of workers
+    block.next = fetch_.Take(&block.next_lines);
     int64_t z = run.met.begin;
     do {
       block.segments = segments + z;
       block.num_segments = std::min(part, run.met.end - z);
       RunPanel(block, panel, b + z * launch_.channels * panel.width, -panel.col);
       block.residual = dst;
+      block.next = nullptr;
       z += part;
     } while (z < run.met.end);
   }
@@ -240,6 +275,7 @@ class Runner {
   const WinogradSize& size_;
   const TileTable& table_;
   const WinogradScratch layout_;
+  FetchList fetch_;
   float* const scratch_;
 };
 
@@ -255,7 +291,9 @@ void RunWinograd(const KernelArgs& args, int64_t begin, int64_t end, int worker)
       runner.TransformInputs(unit);
       transformed = index / launch.panel_blocks;
     }
-    runner.RunPanels(unit);
+    const bool last = index + 1 == end || transformed == (index + 1) / launch.panel_blocks;
+    const Unit later(launch, last ? index : index + 1);
+    runner.RunPanels(unit, last ? nullptr : &later);
   }
 }
 

@@ -231,14 +231,16 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
   const int64_t steps = block.num_segments * block.k_len;
   const int64_t lines = steps * panel.width / kPrefetchStep;
   const int most = lines * kPrefetchStep <= kShortPanel ? block.table->short_rows : kMaxTileRows;
-  int64_t left = block.next != nullptr ? lines : 0;
+  const int64_t next_lines = block.next_lines > 0 ? block.next_lines : lines;
+  int64_t left = block.next != nullptr ? next_lines : 0;
   for (int64_t row = 0; row < block.rows;) {
     const int rows = TileRows(fns, block.rows - row, most);
     args.rows = block.a + row;
     args.dst = block.dst + row;
     args.residual = block.residual != nullptr ? block.residual + row : nullptr;
     const bool summing = block.sums != nullptr && block.sums->Take(steps, &args.sum);
-    args.next = left > 0 ? block.next + (lines - left) * kPrefetchStep : block.next != nullptr || summing ? b : nullptr;
+    const bool fetching = (block.next != nullptr && block.next_lines == 0) || summing;
+    args.next = left > 0 ? block.next + (next_lines - left) * kPrefetchStep : fetching ? b : nullptr;
     left -= steps;
     if (block.tail != nullptr) block.tail->Prefetch(args.dst, rows, args.col, args.cols);
     (summing ? block.table->summing[rows] : rows == 1 ? single : fns[rows])(args);

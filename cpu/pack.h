@@ -85,7 +85,8 @@ struct Block {
   float lo, hi;
   const Tail* tail = nullptr;   // runs over each tile
   PendingSums* sums = nullptr;  // made by tiles of the widest panels
-  const float* next = nullptr;  // what follows b, as long as b: fetched while this panel is multiplied
+  const float* next = nullptr;  // fetched while this panel is multiplied
+  int64_t next_lines = 0;       // of cache lines; 0: as long as the panel
   bool among = false;           // a block of one row is summed as rows of larger ones are
 };
 // All rows times one panel, which is packed at `b`; the panel's columns start at first_col + panel.col.

@@ -24,6 +24,8 @@ constexpr int64_t kTileRows = 4;
 // Below this many tiles a unit reads its weights too often.
 constexpr int64_t kLeastTiles = 24;
 constexpr int64_t kWantedUnits = 8;
+// Larger values are fetched while products are computed.
+constexpr int64_t kCachedFloats = 256 << 10;
 // With fewer it may be divided all the same where workers would have nothing to do.
 constexpr int64_t kFewTiles = 4;
 
@@ -142,6 +144,11 @@ Status CheckForm(const OpCall& call, const ConvShape& shape) {
   return {};
 }
 
+// Values of pixels side by side that no L2 cache holds.
+bool ComesFromMemory(int64_t batch, const Dims3& dims, int64_t channels, const TensorDesc& desc) {
+  return desc.strides[desc.rank - 1] == channels && batch * dims.d * dims.h * dims.w * channels >= kCachedFloats;
+}
+
 // Everything but size and blocks.
 Result<WinogradLaunch> MakeLaunch(const Kernel& kernel, const OpCall& call) {
   MOKA_RETURN_IF_ERROR(RequireF32(call));
@@ -162,6 +169,8 @@ Result<WinogradLaunch> MakeLaunch(const Kernel& kernel, const OpCall& call) {
   launch.met = shape.dilation.h * shape.dilation.w == 1 ? 1 : InsideShare(shape);
   launch.src_image = shape.src_n;
   launch.src = shape.src;
+  launch.fetch_source = ComesFromMemory(launch.batch, launch.in, launch.channels, call.src[0]) ? 1 : 0;
+  launch.fetch_results = ComesFromMemory(launch.batch, launch.out, launch.outputs, call.dst[0]) ? 1 : 0;
   if (launch.channels == 0 || launch.outputs * launch.out.d * launch.out.h * launch.out.w == 0) {
     return Unsupported("empty");
   }

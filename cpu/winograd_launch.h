@@ -28,7 +28,8 @@ struct WinogradLaunch {
   int64_t tiles_h, tiles_w, planes, tile_rows, tile_cols, plane_blocks, row_blocks, col_blocks;
   int64_t panels, panels_per_unit, panel_blocks;
 
-  int64_t sum_width;  // of the widest panel
+  int64_t sum_width;                    // of the widest panel
+  int32_t fetch_source, fetch_results;  // while products are computed
 
   int64_t PlaneTiles() const { return tile_rows * tile_cols; }
   int64_t UnitTiles() const { return planes * PlaneTiles(); }
