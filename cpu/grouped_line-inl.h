@@ -114,7 +114,11 @@ struct GroupedLine {
     const bool meet = SharesSets(pixel, kInputs);
     const float* src = block.src + rows.y * block.src_row + in_x * pixel + c;
     const float* w = weight + rows.begin * block.group * kWidth * kLanes;
-    if (block.ahead) FetchNextLine<kPixels * kStride>(block, line, in_x, c);
+    if (block.ahead) {
+      FetchNextLine<kPixels * kStride>(block, line, in_x, c);
+      const float* dst = block.out.dst + line * block.out.line + x * block.out.pixel + c;
+      MOKA_UNROLL for (int p = 0; p < kPixels; ++p) __builtin_prefetch(dst + p * block.out.pixel, 1);
+    }
     for (int64_t r = rows.begin; r < rows.end; ++r, src += block.dilation_h * block.src_row) {
       const float* first = left ? kZeros : src;
       const float* last = right ? kZeros : src + (kInputs - 1) * pixel;
