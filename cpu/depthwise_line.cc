@@ -190,12 +190,20 @@ int64_t Tiles(const DepthwiseLines& block, const Lines& lines, int64_t line, int
   return x;
 }
 
-// Lines from `line` on, as many as fit. 7 divides the widths of most networks' images. Returns the first that is left.
+#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64  // 32 registers
+inline constexpr bool kManyRegisters = true;
+#else
+inline constexpr bool kManyRegisters = false;
+#endif
+
+// Lines from `line` on, as many as fit. 7 divides the widths of most networks' images; of two lines 16 registers hold
+// four pixels. Returns the first that is left.
 template <int kWidth, int kStride, class Lines>
 int64_t TilesOfLines(const DepthwiseLines& block, int64_t line) {
   for (; line + Lines::kLines <= block.out.lines; line += Lines::kLines) {
     const Lines lines(block, line);
-    int64_t x = Tiles<7, kWidth, kStride>(block, lines, line, 0);
+    constexpr int kMost = Lines::kLines == 2 && !kManyRegisters ? 4 : 7;
+    int64_t x = Tiles<kMost, kWidth, kStride>(block, lines, line, 0);
     x = Tiles<3, kWidth, kStride>(block, lines, line, x);
     Tiles<1, kWidth, kStride>(block, lines, line, x);
   }
@@ -205,8 +213,8 @@ int64_t TilesOfLines(const DepthwiseLines& block, int64_t line) {
 template <int kWidth, int kStride>
 void FixedLines(const DepthwiseLines& block) {
   int64_t line = 0;
-#if HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64  // 32 registers
-  if constexpr (kWidth <= 5) {
+#if HWY_TARGET <= HWY_AVX2 || HWY_ARCH_ARM_A64
+  if constexpr (kWidth <= (kManyRegisters ? 5 : 3)) {
     if (block.kernel_h == kWidth && block.stride_h == kStride && block.dilation_h == 1) {
       line = TilesOfLines<kWidth, kStride, TwoLines<kWidth, kStride>>(block, line);
     }
