@@ -169,8 +169,9 @@ Result<WinogradLaunch> MakeLaunch(const Kernel& kernel, const OpCall& call) {
   launch.met = shape.dilation.h * shape.dilation.w == 1 ? 1 : InsideShare(shape);
   launch.src_image = shape.src_n;
   launch.src = shape.src;
-  launch.fetch_source = ComesFromMemory(launch.batch, launch.in, launch.channels, call.src[0]) ? 1 : 0;
-  launch.fetch_results = ComesFromMemory(launch.batch, launch.out, launch.outputs, call.dst[0]) ? 1 : 0;
+  const bool side_by_side = launch.dilation.h * launch.dilation.w == 1;  // pixels of a unit
+  launch.fetch_source = side_by_side && ComesFromMemory(launch.batch, launch.in, launch.channels, call.src[0]) ? 1 : 0;
+  launch.fetch_results = side_by_side && ComesFromMemory(launch.batch, launch.out, launch.outputs, call.dst[0]) ? 1 : 0;
   if (launch.channels == 0 || launch.outputs * launch.out.d * launch.out.h * launch.out.w == 0) {
     return Unsupported("empty");
   }
