@@ -1,5 +1,5 @@
-// Softmax and LogSoftmax: along rows that are contiguous, or along columns of contiguous rows. Where no dimension is
-// contiguous, there is one column at a time.
+// Softmax and LogSoftmax: along rows that are contiguous, or along columns of contiguous rows. Where the source has
+// neither, its elements are collected in a contiguous row of the result, or there is one column at a time.
 #include "ops/softmax.h"
 
 #include <algorithm>
@@ -25,9 +25,10 @@ struct SoftmaxLaunch {
 // The columns of a task are chosen so that a task does not get too small.
 void ChooseForm(SoftmaxLaunch* launch) {
   Nest<2>& outer = launch->outer;
-  if (launch->src_step == 1 && launch->dst_step == 1 && launch->n > 1) return;
+  const bool columns = outer.rank > 0 && outer.strides[outer.rank - 1] == Nest<2>::Strides{1, 1};
+  if (launch->dst_step == 1 && launch->n > 1 && (launch->src_step == 1 || !columns)) return;
   launch->cols = launch->col_part = 1;
-  if (outer.rank == 0 || outer.strides[outer.rank - 1] != Nest<2>::Strides{1, 1}) return;
+  if (!columns) return;
   launch->cols = outer.dims[--outer.rank];
   launch->col_part = std::max(RoundUp(kUnitElements / launch->n, kColumns), kColumns);
 }
@@ -79,6 +80,8 @@ void RunSoftmax(const KernelArgs& args, int64_t begin, int64_t end, int worker) 
     const float* src = args.Src(0) + outer[kSrc] + col;
     float* dst = args.Dst() + outer[kDst] + col;
     if (launch.cols == 0) {
+      for (int64_t i = 0; launch.src_step != 1 && i < launch.n; ++i) dst[i] = src[i * launch.src_step];
+      if (launch.src_step != 1) src = dst;
       vector.softmax_run(src, dst, launch.n, launch.log != 0);
     } else {
       vector.softmax_columns(src, launch.src_step, dst, launch.dst_step, launch.n,

@@ -23,6 +23,7 @@ std::span<const Pass> Passes() {
       {"lower elementwise", LowerElementwise},
       {"sink transposes", SinkTransposes},
       {"fuse elementwise", FuseElementwise},
+      {"swap products", SwapProducts, true},
       {"fuse epilogues", FuseEpilogues},
       {"remove dead nodes again", RemoveDeadNodes},
       {"materialize constant outputs", MaterializeConstantOutputs},

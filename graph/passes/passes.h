@@ -28,6 +28,7 @@ Status MergeBranches(Graph& graph);               // a sum of convolutions of th
 Status LowerElementwise(Graph& graph);            // f32 elementwise operators become moka.Elementwise
 Status SinkTransposes(Graph& graph);              // elementwise operators before the Transpose of a product
 Status FuseElementwise(Graph& graph);             // chains of moka.Elementwise become one
+Status SwapProducts(Graph& graph);                // Transpose, products by weights, Transpose: weights come first
 Status FuseEpilogues(Graph& graph);               // moka.Elementwise after Conv, Gemm, MatMul becomes its epilogue
 Status MaterializeConstantOutputs(Graph& graph);  // an output that is a constant becomes a copy of it
 Status ChooseLayouts(Graph& graph);               // Value::format, and moka.Copy where formats meet
