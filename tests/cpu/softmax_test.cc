@@ -19,6 +19,7 @@ TEST(SoftmaxKernels, TakeRowsOfAnyLength) {
     for (const int64_t n : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 67, 1000, 5001}) {
       ExpectKernel(SoftmaxRows(), "softmax", Softmax(op, StrCat("row", n), Fed({5, n}), 1));
       ExpectKernel(SoftmaxRows(), "softmax", Softmax(op, StrCat("strided", n), Fed({5, n}), 1), kStridedRows);
+      ExpectKernel(SoftmaxRows(), "softmax", Softmax(op, StrCat("heads", n), Fed({2, 4, 3, n}), 3), kToRowMajor);
     }
   }
 }
