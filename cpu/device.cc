@@ -221,6 +221,7 @@ class CpuDevice final : public Device {
       choice->rows.clear();
     }
     header.cost_us = choice->cost_us;
+    header.phases = choice->phases;
     choice->kernel = kernel.name;
     choice->scratch_per_worker = (choice->scratch_per_worker + 63) / 64 * 64;
     choice->launch = JoinLaunch(header, choice->launch, program);

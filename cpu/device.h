@@ -25,6 +25,7 @@ std::unique_ptr<Device> OpenForTarget(std::string_view target);
 // What Choose puts before a kernel's own launch data.
 struct LaunchHeader {
   double cost_us;
+  int64_t phases;  // Choice::phases
   // A second pass over dst, for programs after kernels that do not run them.
   int64_t program_units, program_offset;  // offset of its launch data; 0: none
 };

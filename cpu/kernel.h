@@ -90,7 +90,8 @@ struct KernelArgs {
   }
 };
 
-// Runs the units [begin, end) as `worker`. Units may run in any order and at the same time.
+// Runs the units [begin, end) as `worker`. Units may run in any order and at the same time. Those of Choice::phases are
+// numbered through, phase by phase: [begin, end) is a part of one phase, or all of them, to be run in order.
 using KernelFn = void (*)(const KernelArgs& args, int64_t begin, int64_t end, int worker);
 
 // Makes the rows [begin, end) of one image of the result, as units do that reach over them.

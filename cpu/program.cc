@@ -7,6 +7,7 @@
 #include "base/platform.h"
 #include "cpu/chain_run.h"
 #include "cpu/device.h"
+#include "cpu/phase_run.h"
 #include "cpu/queue.h"
 #include "ops/reference.h"
 
@@ -58,7 +59,8 @@ struct Place {
 struct Pass {
   KernelFn run;
   const void* launch;
-  int64_t units;
+  int64_t units;  // of each phase
+  int64_t phases;
 };
 
 // Operands are ranges of CpuProgram::places: sources, results, packs, scratch.
@@ -87,7 +89,11 @@ struct CpuProgram final : Program, std::enable_shared_from_this<CpuProgram> {
 class CpuReplay final : public Replay {
  public:
   CpuReplay(std::shared_ptr<const CpuProgram> owner, CpuQueue& queue)
-      : owner_(std::move(owner)), program_(*owner_), bases_(program_.slots.size()), pointers_(program_.places.size()) {
+      : owner_(std::move(owner)),
+        program_(*owner_),
+        bases_(program_.slots.size()),
+        pointers_(program_.places.size()),
+        phases_(queue.workers()) {
     if (queue.profile()) step_us_.resize(program_.steps.size());
     for (const LinkedStep& step : program_.steps) {
       void** first = pointers_.data() + step.first_place;
@@ -202,7 +208,11 @@ class CpuReplay final : public Replay {
     for (const Pass& pass : step.passes) {
       args.launch = pass.launch;
       if (!step.spread || pass.units == 1 || executor.workers() == 1) {
-        pass.run(args, 0, pass.units, 0);
+        pass.run(args, 0, pass.units * pass.phases, 0);
+        continue;
+      }
+      if (pass.phases > 1) {
+        phases_.Run({pass.run, pass.units, pass.phases}, args, executor);
         continue;
       }
       Pieces pieces(args, pass, executor.workers());
@@ -217,6 +227,7 @@ class CpuReplay final : public Replay {
   std::vector<void*> pointers_;    // by place
   std::vector<KernelArgs> args_;   // by step
   std::vector<ChainRunner> chains_;
+  PhaseRunner phases_;
   std::vector<double> step_us_;
   ErrorSlot error_;
   bool moved_ = true;
@@ -260,9 +271,9 @@ Status LinkStep(const Step& step, const Kernel* kernel, CpuProgram* program) {
     const std::byte* bytes = linked.launch.bytes().data();
     const auto header = linked.launch.As<LaunchHeader>();
     linked.spread = header.cost_us > kInlineMicroseconds;
-    linked.passes.push_back({kernel->run, bytes + kLaunchOffset, step.units});
+    linked.passes.push_back({kernel->run, bytes + kLaunchOffset, step.units, header.phases});
     if (header.program_offset != 0) {
-      linked.passes.push_back({&RunProgramPass, bytes + header.program_offset, header.program_units});
+      linked.passes.push_back({&RunProgramPass, bytes + header.program_offset, header.program_units, 1});
     }
   }
   program->steps.push_back(std::move(linked));

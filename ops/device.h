@@ -98,6 +98,7 @@ struct Choice {
   uint64_t scratch_per_worker = 0;
   uint32_t in_place = 0;     // bit i: result 0 may occupy exactly the memory of source i
   int64_t units = 1;         // independent pieces of work; their borders depend on shapes only, never on threads
+  int64_t phases = 1;        // each of so many units; one begins when all units of the one before have ended
   double cost_us = 0;        // estimate from shapes and fixed tables; compared between choices of all devices
   std::vector<RowMap> rows;  // per source, where the kernel makes any rows of its only result alone; else empty
   Blob launch;               // parameters, grid, specialization words, epilogue program
