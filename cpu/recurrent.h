@@ -26,13 +26,16 @@ struct RecurrentProduct {
 };
 
 struct RecurrentTable {
-  // gates: i o f c, n floats each. c and h are replaced. peephole: i o f, n floats each, or null.
-  void (*lstm)(const RecurrentCell& cell, const float* gates, const float* peephole, float* c, float* h, int64_t n);
+  // n elements of gates (i o f c) and of peephole (i o f, or null), each `stride` floats after the one before. c is
+  // replaced.
+  void (*lstm)(const RecurrentCell& cell, const float* gates, const float* peephole, int64_t stride, float* c, float* h,
+               int64_t n);
   // dst = f(gate) * factor [+ addend]. addend may be null, dst may be addend.
   void (*gru_reset)(const RecurrentCell& cell, const float* gate, const float* factor, const float* addend, float* dst,
                     int64_t n);
-  // h = (1 - f(update)) * g(candidate) + f(update) * h.
-  void (*gru)(const RecurrentCell& cell, const float* update, const float* candidate, float* h, int64_t n);
+  // h = (1 - f(update)) * g(candidate) + f(update) * old.
+  void (*gru)(const RecurrentCell& cell, const float* update, const float* candidate, const float* old, float* h,
+              int64_t n);
   // h = f(gate).
   void (*rnn)(const RecurrentCell& cell, const float* gate, float* h, int64_t n);
   void (*product)(const RecurrentProduct& product) = nullptr;  // null: does not pay

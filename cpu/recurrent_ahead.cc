@@ -5,33 +5,19 @@
 
 namespace moka::cpu {
 
-RecurrentAhead::RecurrentAhead(const Simd& simd, const float* w, int64_t input, int64_t columns, const float* bias,
-                               float* scratch)
-    : vectors_(*simd.vector),
-      table_(*simd.recurrent),
-      w_(w),
-      bias_(bias),
-      input_(input),
-      columns_(columns),
-      x_(scratch),
-      sums_(scratch + table_.ahead_rows * input) {}
-
-int64_t RecurrentAhead::ScratchFloats(const Simd& simd, int64_t input) {
-  const RecurrentTable& table = *simd.recurrent;
-  return table.ahead_rows * (input + table.lanes);
-}
-
-void RecurrentAhead::Begin(const float* x, int64_t x_step, float* gates, int64_t calls) {
-  vectors_.transpose(x, x_step, x_, table_.ahead_rows, table_.ahead_rows, input_);
+void RecurrentAhead::Begin(const float* x, float* gates, int64_t row_floats, int64_t calls) {
+  x_ = x;
   gates_ = gates;
+  row_floats_ = row_floats;
   calls_ = calls;
-  call_ = done_ = col_ = 0;
-  steps_ = columns_ / table_.lanes * input_;
+  call_ = done_ = tile_ = 0;
+  steps_ = vectors_.count * k_;
   StartTile();
 }
 
 void RecurrentAhead::StartTile() {
   at_ = 0;
+  col_ = (vectors_.first + tile_ * vectors_.stride) * table_.lanes;
   for (int row = 0; row < table_.ahead_rows; ++row) {
     std::memcpy(sums_ + row * table_.lanes, bias_ + col_, static_cast<size_t>(table_.lanes) * sizeof(float));
   }
@@ -39,7 +25,7 @@ void RecurrentAhead::StartTile() {
 
 void RecurrentAhead::StoreTile() const {
   for (int row = 0; row < table_.ahead_rows; ++row) {
-    std::memcpy(gates_ + row * columns_ + col_, sums_ + row * table_.lanes,
+    std::memcpy(gates_ + row * row_floats_ + col_, sums_ + row * table_.lanes,
                 static_cast<size_t>(table_.lanes) * sizeof(float));
   }
 }
@@ -51,11 +37,11 @@ void RecurrentAhead::Multiply(const float* a, int64_t k, const float* b, float* 
   const int64_t between = k / want;
   while (want > 0) {
     const int64_t panel = col_ / table_.widest * table_.widest;
-    product.steps = std::min(want, input_ - at_);
+    product.steps = std::min(want, k_ - at_);
     product.between = between;
     product.k = product.steps == want ? k : product.steps * between;
     product.x = x_ + at_ * table_.ahead_rows;
-    product.w = w_ + panel * input_ + at_ * table_.widest + (col_ - panel);
+    product.w = w_ + panel * k_ + at_ * table_.widest + (col_ - panel);
     table_.product(product);
     k -= product.k;
     product.a += product.k;
@@ -63,10 +49,10 @@ void RecurrentAhead::Multiply(const float* a, int64_t k, const float* b, float* 
     want -= product.steps;
     done_ += product.steps;
     at_ += product.steps;
-    if (at_ < input_) continue;
+    if (at_ < k_) continue;
     StoreTile();
-    col_ += table_.lanes;
-    if (col_ < columns_) StartTile();
+    ++tile_;
+    if (done_ < steps_) StartTile();
   }
 }
 

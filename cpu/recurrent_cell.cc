@@ -54,16 +54,17 @@ HWY_INLINE V Activate(const RecurrentCell& cell, const GateActivation& activatio
   return ActivateAsIs(activation, ClipNan(x, hn::Neg(bound), bound));
 }
 
-void LstmRow(const RecurrentCell& cell, const float* gates, const float* peephole, float* c, float* h, int64_t n) {
+void LstmRow(const RecurrentCell& cell, const float* gates, const float* peephole, int64_t stride, float* c, float* h,
+             int64_t n) {
   ForEachVector(n, [&](auto part, int64_t j) HWY_ATTR {
     const auto gate = [&](int64_t k, V state) HWY_ATTR {
-      const V sum = Load(part, gates + k * n + j);
-      return peephole == nullptr ? sum : hn::MulAdd(Load(part, peephole + k * n + j), state, sum);
+      const V sum = Load(part, gates + k * stride + j);
+      return peephole == nullptr ? sum : hn::MulAdd(Load(part, peephole + k * stride + j), state, sum);
     };
     const V old = Load(part, c + j);
     const V i = Activate(cell, cell.f, gate(0, old));
     const V f = cell.input_forget ? hn::Sub(hn::Set(D(), 1.0f), i) : Activate(cell, cell.f, gate(2, old));
-    const V candidate = Activate(cell, cell.g, Load(part, gates + 3 * n + j));
+    const V candidate = Activate(cell, cell.g, Load(part, gates + 3 * stride + j));
     const V state = hn::MulAdd(f, old, hn::Mul(i, candidate));
     Store(part, state, c + j);
     Store(part, hn::Mul(Activate(cell, cell.f, gate(1, state)), ActivateAsIs(cell.h, state)), h + j);
@@ -78,12 +79,13 @@ void GruReset(const RecurrentCell& cell, const float* gate, const float* factor,
   });
 }
 
-void GruRow(const RecurrentCell& cell, const float* update, const float* candidate, float* h, int64_t n) {
+void GruRow(const RecurrentCell& cell, const float* update, const float* candidate, const float* old, float* h,
+            int64_t n) {
   ForEachVector(n, [&](auto part, int64_t j) HWY_ATTR {
     const V z = Activate(cell, cell.f, Load(part, update + j));
     const V x = Activate(cell, cell.g, Load(part, candidate + j));
     const V fresh = hn::Mul(hn::Sub(hn::Set(D(), 1.0f), z), x);
-    Store(part, hn::MulAdd(z, Load(part, h + j), fresh), h + j);
+    Store(part, hn::MulAdd(z, Load(part, old + j), fresh), h + j);
   });
 }
 
