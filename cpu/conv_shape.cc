@@ -11,8 +11,14 @@ constexpr int64_t kManyPixels = 192;          // enough to read large weights se
 constexpr int64_t kUnits = 16;                // wanted where there is enough work
 constexpr double kInsideShare = 0.8;          // of a kernel's products, above which padding is multiplied as well
 constexpr int64_t kLeastInsideChannels = 64;  // a tap of fewer costs more to add than to multiply
+constexpr double kSharesOfUnit = 32;          // a worker's share of a unit is worth a launch
 
 Dims3 ToDims3(const std::array<int64_t, kMaxSpatial>& a) { return {a[0], a[1], a[2]}; }
+
+// Whether there is work for each worker, and none of them should be without a block.
+bool Shares(const BlockPolicy& policy, int64_t blocks, double flops) {
+  return blocks < policy.workers && flops >= policy.unit_flops / kSharesOfUnit * policy.workers;
+}
 
 }  // namespace
 
@@ -109,13 +115,19 @@ void ChooseBlocks(const BlockPolicy& policy, ConvShape* shape) {
   while (shape->SlabElements() > policy.slab && shape->cols > policy.small_row_blocks) {
     shape->cols = CeilDiv(shape->out.w, ++shape->col_blocks);
   }
-  // As many blocks for each worker as for the others.
-  if (shape->line_blocks > 1) shape->line_blocks = std::min(RoundUp(shape->line_blocks, policy.workers), shape->out.h);
+  // As many blocks for each worker as for the others. Where there would be one in all, little work is divided by lines,
+  // more of it by panels.
+  const bool few_lines = shape->out.h / policy.workers * shape->cols < policy.small_row_blocks;
+  const int64_t images = shape->batch * shape->groups * shape->out.d * shape->col_blocks;
+  if (shape->line_blocks > 1 || (Shares(policy, images, total) && total < policy.unit_flops / 2 && !few_lines)) {
+    shape->line_blocks = std::min(RoundUp(shape->line_blocks, policy.workers), shape->out.h);
+  }
   shape->lines = CeilDiv(shape->out.h, shape->line_blocks);
   const int64_t blocks = shape->batch * shape->groups * shape->out.d * shape->line_blocks * shape->col_blocks;
   const int64_t by_count = CeilDiv(kUnits, blocks);
   const auto by_work = static_cast<int64_t>(total / static_cast<double>(blocks) / (policy.unit_flops / 4));
-  shape->panel_blocks = std::clamp<int64_t>(std::min(by_count, by_work), 1, shape->panels);
+  const int64_t least = Shares(policy, blocks, total) ? std::min<int64_t>(policy.workers, shape->panels) : 1;
+  shape->panel_blocks = std::clamp<int64_t>(std::min(by_count, by_work), least, shape->panels);
   if (blocks % policy.workers != 0 && shape->panel_blocks > 1) {
     shape->panel_blocks = std::min(RoundUp(shape->panel_blocks, policy.workers), shape->panels);
   }
