@@ -1,3 +1,4 @@
+#include <cstring>
 #include <random>
 #include <utility>
 
@@ -350,6 +351,28 @@ TEST_P(Conv, WinogradOfPlanes) {
     CheckOp(device(), test, run.kernel, kWinogradTolerance, shape.Name());
   }
   EXPECT_GE(by_planes, 9);  // some kernels meet little but padding
+}
+
+// By lines, and by panels where lines are few. Less work than a launch is not.
+TEST_P(Conv, SmallOnesAreDividedAmongWorkers) {
+  std::mt19937 random(34);
+  struct Small {
+    int64_t in, out, size;
+    bool divided;
+  };
+  for (const Small& small : {Small{40, 240, 14, true}, {240, 40, 14, true}, {288, 96, 7, true}, {16, 24, 14, false}}) {
+    ConvShape shape;
+    shape.in_per_group = small.in;
+    shape.out_per_group = small.out;
+    shape.in = {small.size, small.size, 1};
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    const OpRun one = CheckOp(device(), test, Kernel("conv_igemm"), 2e-4, shape.Name());
+    EXPECT_EQ(one.units, 1) << shape.Name();
+    const OpRun two = RunOp(device(), test, 2);
+    EXPECT_EQ(two.units, small.divided ? 2 : 1) << shape.Name();
+    EXPECT_EQ(std::memcmp(one.dst[0].data(), two.dst[0].data(), one.dst[0].desc().ExtentBytes()), 0) << shape.Name();
+  }
 }
 
 TEST_P(Conv, Epilogues) {
