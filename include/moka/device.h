@@ -23,8 +23,9 @@ struct DeviceInfo {
 // reason is in `*notes` ("vulkan: libvulkan.so.1 not found") when it is given.
 std::vector<DeviceInfo> ListDevices(std::vector<std::string>* notes = nullptr);
 
-// The caller's own threads. Run(n, task) calls task(i, worker) once for each i in [0, n), worker < workers(), no two
-// concurrent calls with one worker number, and returns when all are done. Must not throw.
+// The caller's own threads, workers() of them, at least 1 and always as many. Run(n, task) calls task(i, worker) once
+// for each i in [0, n), worker < workers(), no two concurrent calls with one worker number, and returns when all are
+// done. Must not throw.
 class Executor {
  public:
   virtual ~Executor() = default;

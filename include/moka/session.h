@@ -93,9 +93,10 @@ class Session {
   Result<std::vector<Tensor>> Run(const std::vector<std::pair<std::string, ConstTensorView>>& inputs);
   // The same where inputs or outputs are sequences or optionals.
   Result<std::vector<Datum>> RunData(const std::vector<Datum>& inputs);
-  // Writes into the caller's memory: outputs[i] must have the type and shape of output i. On the CPU nothing is copied.
-  // Without memory for an output that is state, the session keeps it in its own; memory given for one must live until
-  // the next run is over. In steady state (same shapes as the run before) it allocates nothing.
+  // Writes into the caller's memory: outputs[i] must have the type and shape of output i, and share no bytes with
+  // inputs or other outputs. On the CPU nothing is copied, but where memory is not aligned to its elements. Without
+  // memory for an output that is state, the session keeps it in its own; memory given for one must live until the next
+  // run is over. In steady state (same shapes as the run before) it allocates nothing.
   Status RunInto(const ConstTensorView* inputs, size_t num_inputs, const TensorView* outputs, size_t num_outputs);
 
   // Forgets the state (SessionOptions::state): the next run begins anew.

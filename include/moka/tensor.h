@@ -78,7 +78,8 @@ class Tensor {
   static Result<Tensor> Create(DataType type, Shape shape);
   // Copies `data`, which must hold the elements of the shape.
   static Result<Tensor> CopyOf(ConstTensorView view);
-  // The caller's memory as a tensor that does not own it; it must outlive the tensor and its copies.
+  // The caller's memory as a tensor that does not own it; it must outlive the tensor and its copies. Of a shape that no
+  // tensor has (a negative dimension, a size that overflows) it has no elements, and sessions refuse it.
   static Tensor Borrow(ConstTensorView view);
 
   DataType type() const { return type_; }
@@ -99,7 +100,7 @@ class Tensor {
   const T* as() const {
     return static_cast<const T*>(data());
   }
-  // Element i of a number or bool as a double; 0 for strings.
+  // Element i, 0 <= i < size(), of a number or bool as a double; 0 for strings.
   double NumberAt(int64_t i) const;
   long owners() const { return data_.use_count(); }  // tensors that share this memory
   TensorView view() { return {type_, shape_, data()}; }
