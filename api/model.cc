@@ -36,5 +36,6 @@ const std::vector<ValueInfo>& Model::inputs() const { return impl_->inputs(); }
 const std::vector<ValueInfo>& Model::outputs() const { return impl_->outputs(); }
 int64_t Model::parameters() const { return impl_->parameters(); }
 const std::string& Model::path() const { return impl_->path(); }
+const std::vector<std::pair<std::string, std::string>>& Model::metadata() const { return impl_->metadata(); }
 
 }  // namespace moka

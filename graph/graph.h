@@ -44,12 +44,15 @@ struct Node {
   size_t num_own_src() const { return src.size() - captures.size(); }
 };
 
+using Metadata = std::vector<std::pair<std::string, std::string>>;  // names and values
+
 struct Graph {
   std::vector<Node> nodes;  // in a topological order
   std::vector<Value> values;
   std::vector<ValueId> inputs, outputs;  // inputs: what the caller feeds (initializers are not inputs)
   SymbolTable symbols;
   std::string source;  // the file, for messages
+  Metadata metadata;   // Model::metadata, until a ModelImpl takes it
   // What InferShapes could not decide without the values of symbols; `what` starts with the node.
   std::vector<DimConstraint> constraints;
 

@@ -59,6 +59,7 @@ Result<std::shared_ptr<const ModelImpl>> ModelImpl::Create(Graph graph, std::str
   model->options_ = options;
   model->weights_ = weights != nullptr ? std::move(weights) : std::make_shared<WeightStore>();
   Graph& own = model->graph_;
+  model->metadata_ = std::move(own.metadata);
   for (const Value& value : own.values) {
     const bool weight = value.constant != nullptr && IsFloating(value.constant->desc.type);
     if (weight && value.constant->desc.rank > 0) {

@@ -46,6 +46,7 @@ class ModelImpl {
 
   const Graph& graph() const { return graph_; }
   const std::string& path() const { return path_; }
+  const Metadata& metadata() const { return metadata_; }
   const ModelOptions& options() const { return options_; }
   const std::vector<ValueInfo>& inputs() const { return inputs_; }
   const std::vector<ValueInfo>& outputs() const { return outputs_; }
@@ -69,6 +70,7 @@ class ModelImpl {
 
   Graph graph_;
   std::string path_;
+  Metadata metadata_;
   ModelOptions options_;
   std::vector<ValueInfo> inputs_, outputs_;
   int64_t parameters_ = 0;

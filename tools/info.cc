@@ -122,8 +122,9 @@ int Info(const InfoCommand& command) {
     return Fail(fmt::format("cannot write {}", command.svg));
   const GraphInfo before = Inspect(*model, false), after = Inspect(*model, true);
   if (command.as_json) {
-    json report = {{"model", model->path()},  {"parameters", model->parameters()}, {"flops", TotalFlops(*plan)},
-                   {"graph", ToJson(before)}, {"optimized", ToJson(after)},        {"plan", ToJson(*plan)}};
+    json report = {{"model", model->path()},     {"metadata", model->metadata()}, {"parameters", model->parameters()},
+                   {"flops", TotalFlops(*plan)}, {"graph", ToJson(before)},       {"optimized", ToJson(after)},
+                   {"plan", ToJson(*plan)}};
     for (const ValueInfo& v : model->inputs()) report["inputs"].push_back(ToJson(v));
     for (const ValueInfo& v : model->outputs()) report["outputs"].push_back(ToJson(v));
     fmt::print("{}\n", TextOf(report, 2));
@@ -131,6 +132,7 @@ int Info(const InfoCommand& command) {
   }
   fmt::print("{}: {} parameters, {:.2f} MFLOP for the shapes planned below\n", model->path(), model->parameters(),
              TotalFlops(*plan) / 1e6);
+  for (const auto& [name, value] : model->metadata()) fmt::print("about   {}: {}\n", name, value);
   PrintValues("input", model->inputs());
   PrintValues("output", model->outputs());
   PrintGraph("Graph as the file states it", before);

@@ -8,7 +8,7 @@
 namespace moka::onnx {
 
 struct ModelFields {
-  enum : uint32_t { kIrVersion = 1, kGraph = 7, kOpsetImport = 8, kFunctions = 25 };
+  enum : uint32_t { kIrVersion = 1, kGraph = 7, kOpsetImport = 8, kMetadata = 14, kFunctions = 25 };
 };
 struct OperatorSetFields {
   enum : uint32_t { kDomain = 1, kVersion = 2 };

@@ -6,6 +6,7 @@
 
 #include "formats/onnx/fields.h"
 #include "formats/onnx/graph_reader.h"
+#include "formats/onnx/string_entry.h"
 #include "formats/onnx/tensor_reader.h"
 #include "formats/onnx/versions.h"
 #include "formats/onnx/wire.h"
@@ -26,7 +27,7 @@ Status AddFunction(std::string_view bytes, ModelContext* model) {
   return InvalidModel("function '", key.second, "' of domain '", key.first, "' is there twice");
 }
 
-Status ReadHeader(std::string_view bytes, ModelContext* model, std::string_view* graph) {
+Status ReadHeader(std::string_view bytes, ModelContext* model, std::string_view* graph, Metadata* metadata) {
   int64_t ir_version = 0;
   int graphs = 0;
   for (Fields fields(bytes); fields.Next();) {
@@ -41,6 +42,11 @@ Status ReadHeader(std::string_view bytes, ModelContext* model, std::string_view*
       case ModelFields::kOpsetImport:
         MOKA_RETURN_IF_ERROR(ReadOpset(fields.Bytes(), &model->opsets));
         break;
+      case ModelFields::kMetadata: {
+        const StringEntry entry = ReadStringEntry(fields.Bytes());
+        metadata->emplace_back(entry.key, entry.value);
+        break;
+      }
       case ModelFields::kFunctions:
         MOKA_RETURN_IF_ERROR(AddFunction(fields.Bytes(), model));
         break;
@@ -78,7 +84,7 @@ Status Obstacles(const ModelContext& model) {
 Status ReadModel(const OnnxSource& source, const ModelOptions& options, Graph* graph) {
   ModelContext model(source, options);
   std::string_view graph_bytes;
-  MOKA_RETURN_IF_ERROR(Guard([&] { return ReadHeader(source.bytes, &model, &graph_bytes); }));
+  MOKA_RETURN_IF_ERROR(Guard([&] { return ReadHeader(source.bytes, &model, &graph_bytes, &graph->metadata); }));
   MOKA_RETURN_IF_ERROR(ReadGraph(graph_bytes, 0, model, graph));
   return Obstacles(model);
 }

@@ -10,6 +10,7 @@
 
 #include "base/tensor_size.h"
 #include "formats/onnx/fields.h"
+#include "formats/onnx/string_entry.h"
 #include "formats/onnx/types.h"
 #include "formats/onnx/wire.h"
 #include "ops/string_tensor.h"
@@ -106,19 +107,7 @@ Status ParseNumber(std::string_view key, std::string_view text, uint64_t* number
 }
 
 Status ReadExternalEntry(std::string_view bytes, ExternalLocation* where) {
-  std::string_view key, value;
-  for (Fields fields(bytes); fields.Next();) {
-    switch (fields.field()) {
-      case StringEntryFields::kKey:
-        key = fields.Bytes();
-        break;
-      case StringEntryFields::kValue:
-        value = fields.Bytes();
-        break;
-      default:
-        fields.Skip();
-    }
-  }
+  const auto [key, value] = ReadStringEntry(bytes);
   if (key == "location") where->location = value;
   if (key == "offset") return ParseNumber(key, value, &where->offset);
   if (key == "length") {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "moka/datum.h"
@@ -45,6 +46,9 @@ class Model {
   const std::vector<ValueInfo>& outputs() const;
   int64_t parameters() const;  // elements of all floating-point weights in the file, single numbers left out
   const std::string& path() const;
+  // The file's metadata_props, names and values in its order: what exporters leave for products, such as the names of
+  // classes. A name may be there twice.
+  const std::vector<std::pair<std::string, std::string>>& metadata() const;
 
   const std::shared_ptr<const ModelImpl>& impl() const { return impl_; }
   explicit Model(std::shared_ptr<const ModelImpl> impl) : impl_(std::move(impl)) {}

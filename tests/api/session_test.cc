@@ -434,6 +434,20 @@ TEST(Model, TellsWhatItTakes) {
   EXPECT_EQ(model.parameters(), 32 * 27 + 32 + 2 * (32 * 32 * 9 + 32) + 320);
 }
 
+TEST(Model, TellsTheFilesMetadata) {
+  ModelBuilder model;
+  model.AddMetadata("names", "{0: 'cup', 1: 'saucer'}");
+  model.AddInput("x", {"n"});
+  model.AddNode("Relu", {"x"}, {"y"});
+  model.AddOutput("y");
+  model.AddMetadata("author", "");
+  model.AddMetadata("names", "again");
+  const std::string bytes = model.Serialize();
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(Load(bytes).metadata(), (Pairs{{"names", "{0: 'cup', 1: 'saucer'}"}, {"author", ""}, {"names", "again"}}));
+  EXPECT_EQ(Load(ConvNetBytes()).metadata(), Pairs{});
+}
+
 TEST(Model, ShippedModelIsThere) {
   auto model = Model::Load(MOKA_SOURCE_DIR "/models/fashion_mnist.onnx");
   ASSERT_TRUE(model.ok()) << model.status().message();

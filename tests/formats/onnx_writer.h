@@ -194,6 +194,12 @@ class ModelBuilder : public GraphBuilder {
     if (!domain.empty()) opset.add_string(onnx::OperatorSetFields::kDomain, domain);
     opset.add_int64(onnx::OperatorSetFields::kVersion, version);
   }
+  void AddMetadata(const std::string& key, const std::string& value) {
+    protozero::pbf_writer model(header_);
+    protozero::pbf_writer entry(model, onnx::ModelFields::kMetadata);
+    entry.add_string(onnx::StringEntryFields::kKey, key);
+    entry.add_string(onnx::StringEntryFields::kValue, value);
+  }
   // `body`: a FunctionBuilder's bytes; empty: enough to name a function.
   void AddFunction(const std::string& domain, const std::string& name, const std::string& body = "") {
     std::string function = body;

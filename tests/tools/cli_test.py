@@ -101,6 +101,16 @@ class CommandLine(unittest.TestCase):
             self.assertEqual(run.returncode, 0, run.stderr)
             self.assertIn("/Softma\ufffd", run.stdout)
 
+    def test_info_shows_metadata_whatever_bytes_it_has(self):
+        entry = b"\x0a\x05names\x12\x05cup \xff"  # metadata_props: key, value
+        labelled = self.path / "labelled.onnx"
+        labelled.write_bytes(MODEL.read_bytes() + b"\x72" + bytes([len(entry)]) + entry)
+        run = moka("info", labelled, "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertEqual(json.loads(run.stdout)["metadata"], [["names", "cup \ufffd"]])
+        run = subprocess.run([MOKA, "info", labelled], capture_output=True, timeout=120)
+        self.assertIn(b"about   names: cup \xff", run.stdout)
+
     def test_version_is_that_of_the_headers(self):
         lines = (ROOT / "include/moka/version.h").read_text().splitlines()
         numbers = [line.split()[2] for line in lines if re.match(r"#define MOKA_VERSION_\w+ \d", line)]
