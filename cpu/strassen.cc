@@ -21,7 +21,7 @@ namespace {
 
 constexpr int64_t kChunk = 384;               // elements of K that one tile sums
 constexpr int64_t kLeastHalfK = 96;           // shorter products are bound by what surrounds them
-constexpr int64_t kLeastColumns = 240;        // of pairs, share the sums of A
+constexpr int64_t kLeastColumns = 240;        // share the sums of A
 constexpr float kLengthRange = 256;           // the square of the longer row of a pair by that of the other
 enum Sum { kS1, kS2, kS5, kS6, kS7, kSums };  // of halves of A, by the products that they are for
 enum Product { kM1, kM2, kM3, kM4, kM5, kBottomRight, kProducts };
@@ -33,13 +33,12 @@ bool LieClose(float least, float largest) {
 }  // namespace
 
 int64_t PanelPairs(const PanelWidths& widths, int64_t n) {
-  int64_t pairs = 0;
-  while (PanelAt(widths, n, 2 * pairs + 1).cols == widths.widest) ++pairs;
-  return pairs;
+  const int64_t panels = NumPanels(widths, n);
+  return panels * widths.widest == n ? panels / 2 : 0;
 }
 
 bool HasPairs(const PanelWidths& widths, int64_t k, int64_t n) {
-  return k % 2 == 0 && k / 2 >= kLeastHalfK && 2 * PanelPairs(widths, n) * widths.widest >= kLeastColumns;
+  return k % 2 == 0 && k / 2 >= kLeastHalfK && n >= kLeastColumns && PanelPairs(widths, n) > 0;
 }
 
 PackSpec PairedPanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n) {

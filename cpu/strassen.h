@@ -14,7 +14,8 @@ namespace moka::cpu {
 // Panels as PackPanels makes them, which are all of the widest kind, then one float for each two neighbours: 1 where
 // the lengths of their columns lie close together, else 0.
 inline constexpr std::string_view kPairedPanels = "cpu/paired_panels.1";
-// Of neighbouring panels of the widest kind, which come first; what is left of n is multiplied plainly.
+// Of neighbouring panels, where all are of the widest kind. (Narrower ones would be multiplied plainly beside them, and
+// columns of the same weights get other sums so: enough to tell the classes of ONNX's SqueezeNet apart, which are equal.)
 int64_t PanelPairs(const PanelWidths& widths, int64_t n);
 bool HasPairs(const PanelWidths& widths, int64_t k, int64_t n);  // enough for PairedPanelPackSpec
 PackSpec PairedPanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n);

@@ -64,8 +64,8 @@ void AddWindows(std::vector<OpCase>& cases) {
   cases.push_back(Conv("kernel_beyond_input", {1, 3, 2, 2}, {4, 3, 5, 5}, Pads({2, 2, 2, 2})));
   cases.push_back(Conv("first_layer_7x7", {1, 3, 21, 23}, {16, 3, 7, 7}, Pads({3, 3, 3, 3}, {2, 2})));
   cases.push_back(Conv("1x1_stride2", {1, 16, 7, 9}, {24, 16, 1, 1}, Pads({0, 0, 0, 0}, {2, 2})));
-  cases.push_back(Conv("1x1_strassen", {2, 514, 7, 7}, {256, 514, 1, 1}));
-  cases.push_back(Conv("1x1_strassen_stride2", {1, 514, 21, 19}, {256, 514, 1, 1}, Pads({0, 0, 0, 0}, {2, 2})));
+  cases.push_back(Conv("1x1_strassen", {2, 514, 7, 7}, {384, 514, 1, 1}));
+  cases.push_back(Conv("1x1_strassen_stride2", {1, 514, 21, 19}, {384, 514, 1, 1}, Pads({0, 0, 0, 0}, {2, 2})));
   cases.push_back(Conv("1x1_product", {1, 513, 3, 5}, {520, 513, 1, 1}));
   cases.push_back(Conv("1x1_padded", {1, 5, 4, 4}, {6, 5, 1, 1}, Pads({1, 0, 1, 2})));
   cases.push_back(Conv("5x1", {1, 6, 9, 4}, {6, 6, 5, 1}, Pads({2, 0, 2, 0})));

@@ -25,7 +25,7 @@ void AddGemmSizes(std::vector<OpCase>& cases) {
   cases.push_back(Linear("wide", 3, 200, 40));
   cases.push_back(Linear("deep", 7, 18, 1100));
   cases.push_back(Linear("row_deep", 1, 40, 1030));
-  cases.push_back(Linear("strassen", 97, 640, 192));
+  cases.push_back(Linear("strassen", 97, 768, 192));
   cases.push_back(MayFallBack(Linear("no_k", 3, 5, 0)));
   cases.push_back(Linear("no_m", 0, 5, 4));
 }

@@ -156,7 +156,7 @@ ConvShape Points(int64_t in, int64_t out, int64_t height, int64_t width, int64_t
 // Products of pixels: large ones by Strassen's algorithm, and those of few pixels with weights from memory.
 TEST_P(Conv, PointsOfManyChannels) {
   std::mt19937 random(21);
-  ConvShape images = Points(514, 256, 7, 7, 1), no_bias = Points(512, 512, 7, 7, 1);
+  ConvShape images = Points(514, 384, 7, 7, 1), no_bias = Points(512, 512, 7, 7, 1);
   images.batch = 2;
   no_bias.bias = false;
   ConvShape volume = Points(512, 513, 3, 2, 2);
@@ -166,7 +166,7 @@ TEST_P(Conv, PointsOfManyChannels) {
   volume.batch = 2;
   const std::pair<ConvShape, const char*> cases[] = {{images, "conv_strassen"},
                                                      {Points(600, 384, 14, 15, 1), "conv_strassen"},
-                                                     {Points(520, 256, 27, 21, 2), "conv_strassen"},
+                                                     {Points(520, 384, 27, 21, 2), "conv_strassen"},
                                                      {no_bias, "conv_product"},
                                                      {Points(513, 520, 13, 13, 2), "conv_product"},
                                                      {volume, "conv_product"},
@@ -402,7 +402,7 @@ TEST_P(Conv, Epilogues) {
         shape.dilation = shape.begin = shape.end = {6, 6, 0};
         shape.dilation[2] = 1;
       } else if (family == "conv_strassen") {
-        shape = Points(514, 256, 9, 11, 1);
+        shape = Points(514, 384, 9, 11, 1);
       } else if (family == "conv_product") {
         shape = Points(513, 512, 9, 10, 1);
       }
