@@ -100,6 +100,7 @@ void DivideColumns(const Simd& simd, const OpCall& call, RecurrentLaunch* launch
   launch->r = MakeWeight(call, widths, P::kR, r_gates, 1, columns / r_gates, hidden);
   launch->ahead = RunsAhead(simd, *launch) ? 1 : 0;
   const bool fills = hidden % kPartColumns == 0;
+  if (launch->params.directions > 1) return;  // two workers have a sequence each, which loses a twentieth by parts
   if (hidden < 2 * kPartColumns || launch->w.packed == 0 || launch->r.packed == 0) return;
   if (launch->ahead != 0 && !fills) return;
   const int64_t slices = fills ? hidden / kPartColumns : 1, n = hidden / slices;
