@@ -14,12 +14,12 @@ namespace {
 // Each unit adds what its neighbours had in the phase before: a unit that comes too early, too late or twice shows.
 struct Rings {
   int64_t units, phases;
-  std::vector<int64_t> values;  // plain: a race is one that TSan reports
-  std::vector<int> workers;     // that ran each unit
+  std::vector<uint64_t> values;  // modulo 2^64; plain: a race is one that TSan reports
+  std::vector<int> workers;      // that ran each unit
 
   Rings(int64_t units_, int64_t phases_) : units(units_), phases(phases_), values(Size()), workers(Size(), -1) {}
   size_t Size() const { return static_cast<size_t>(units * (phases + 1)); }
-  int64_t& At(int64_t phase, int64_t unit) {
+  uint64_t& At(int64_t phase, int64_t unit) {
     return values[static_cast<size_t>(phase * units + (unit + units) % units)];
   }
 
