@@ -18,7 +18,7 @@ std::vector<std::unique_ptr<Device>> Open(std::vector<std::string>* notes);
 
 // Targets that are compiled and that this machine has, the best first.
 std::vector<std::string> SimdTargets();
-// A device that uses one of them ("AVX3/plain": without VNNI, see cpu/simd.h); "" means none: references only. Null
+// A device that uses one of them ("AVX3/plain", "AVX3/halves": see cpu/simd.h); "" means none: references only. Null
 // where there is no such target.
 std::unique_ptr<Device> OpenForTarget(std::string_view target);
 

@@ -80,12 +80,19 @@ Simd ChosenSimd() {
 }
 
 Simd SimdForTarget(std::string_view target) {
-  constexpr std::string_view kPlain = "/plain";
-  if (target.ends_with(kPlain)) {
-    Simd simd = SimdForTarget(target.substr(0, target.size() - kPlain.size()));
-    if (simd.target == nullptr) return simd;
-    if (simd.bytes->plain != nullptr) simd.bytes = simd.bytes->plain();
-    if (simd.bf16->plain != nullptr) simd.bf16 = simd.bf16->plain();
+  if (const size_t slash = target.find('/'); slash != target.npos) {
+    const std::string_view variant = target.substr(slash);
+    Simd simd = SimdForTarget(target.substr(0, slash));
+    if (simd.target == nullptr) return {};
+    if (variant == "/halves" && simd.tile->variant != nullptr) {
+      simd.tile = simd.tile->variant(true);
+    } else if (variant == "/plain") {
+      if (simd.bytes->plain != nullptr) simd.bytes = simd.bytes->plain();
+      if (simd.bf16->plain != nullptr) simd.bf16 = simd.bf16->plain();
+      if (simd.tile->variant != nullptr) simd.tile = simd.tile->variant(false);
+    } else {
+      return {};
+    }
     return simd;
   }
   for (int64_t targets = Supported(); targets != 0; targets &= targets - 1) {

@@ -143,11 +143,26 @@ void RowTile(const TileArgs& args) {
 // In cpu/micro_run.cc.
 MicroLoopFn PickMicroLoop(MicroOp op, int scalars);
 
-// Large tiles fill the registers: 32 with AVX-512 and NEON, 16 elsewhere. Where vectors are as wide as those of
-// AVX-512, half a vector more is worth a tile of its own: Zen 4 multiplies halves in half the time.
-const TileTable* GetTileTable() {
+// Large tiles fill the registers: 32 with AVX-512 and NEON, 16 elsewhere.
 #if HWY_TARGET <= HWY_AVX3
-  static constexpr TileTable kTable = {
+// Where multiplying half a vector takes half of the time, half a vector more is worth tiles of its own.
+const TileTable* VariantOf(bool halves) {
+  static constexpr TileTable kWhole = {
+      {kLanes, 4 * kLanes},
+      {{},
+       {nullptr, &RowTile<1>, &Tile<2, 1>, &Tile<3, 1>, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>},
+       {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, nullptr, nullptr, nullptr, &Tile<8, 2>},
+       {nullptr, &RowTile<3>, &Tile<2, 3>, &Tile<3, 3>, &Tile<4, 3>, nullptr, nullptr, nullptr, &Tile<8, 3>},
+       {nullptr, &RowTile<4>, &Tile<2, 4>, &Tile<3, 4>, &Tile<4, 4>, &Tile<5, 4>, &Tile<6, 4>}},
+      {nullptr, &Tile<1, 1>, &Tile<1, 2>, &Tile<1, 3>, &Tile<1, 4>},
+      &PickMicroLoop,
+      4,
+      kLanes,
+      {nullptr, &SummingTile<1, 4>, &SummingTile<2, 4>, &SummingTile<3, 4>, &SummingTile<4, 4>, &SummingTile<5, 4>,
+       &SummingTile<6, 4>},
+      false,
+      &VariantOf};
+  static constexpr TileTable kHalves = {
       {kLanes / 2, 4 * kLanes},
       {{},
        {nullptr, &RowTile<0, true>, &Tile<2, 0, true>, &Tile<3, 0, true>, &Tile<4, 0, true>, nullptr, nullptr, nullptr,
@@ -168,8 +183,17 @@ const TileTable* GetTileTable() {
       4,
       kLanes,
       {nullptr, &SummingTile<1, 4>, &SummingTile<2, 4>, &SummingTile<3, 4>, &SummingTile<4, 4>, &SummingTile<5, 4>,
-       &SummingTile<6, 4>}};
-#elif HWY_TARGET == HWY_AVX2
+       &SummingTile<6, 4>},
+      false,
+      &VariantOf};
+  return halves ? &kHalves : &kWhole;
+}
+
+// Zen 4 multiplies whole vectors as two halves; Zen 5 and Intel's processors take as long for either.
+const TileTable* GetTileTable() { return VariantOf(__builtin_cpu_is("amdfam19h")); }
+#else
+const TileTable* GetTileTable() {
+#if HWY_TARGET == HWY_AVX2
   static constexpr TileTable kTable = {
       {kLanes, 3 * kLanes},
       {{},
@@ -209,6 +233,7 @@ const TileTable* GetTileTable() {
 #endif
   return &kTable;
 }
+#endif
 
 #else
 const TileTable* GetTileTable() { return nullptr; }

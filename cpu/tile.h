@@ -78,6 +78,8 @@ struct TileTable {
   int lanes = 0;  // floats of a vector of it
   TileFn summing[kMaxTileRows + 1] = {};
   bool columns_apart = false;  // panels are [width][num_segments * k_len]
+  // The tables of which machines with this target take one each: with tiles of half a vector, and with none; null: one.
+  const TileTable* (*variant)(bool halves) = nullptr;
 
   PanelWidths PackWidths() const { return columns_apart ? PanelWidths{1, 1} : widths; }
 };

@@ -140,6 +140,23 @@ TEST(CpuConformancePlain, BytesMatchTheOracle) {
   }
 }
 
+// Both kinds of tiles, whichever of them this machine takes by itself.
+TEST(CpuConformanceTiles, OfHalfVectorsAndOfWholeOnesMatchTheOracle) {
+  std::vector<OpCase> cases = ProductCases();
+  for (OpCase& op_case : ConvCases()) cases.push_back(std::move(op_case));
+  RunnerOptions options;
+  options.threads = 2;
+  for (const std::string& target : cpu::SimdTargets()) {
+    if (cpu::SimdForTarget(target).tile->variant == nullptr) continue;  // CpuConformance runs them
+    for (const char* variant : {"/plain", "/halves"}) {
+      const auto device = cpu::OpenForTarget(target + variant);
+      ASSERT_NE(device, nullptr) << target;
+      const ConformanceReport report = RunCases(*device, cases, options);
+      EXPECT_TRUE(report.failures.empty()) << target << variant << "\n" << report.Summary();
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, CpuConformance, testing::ValuesIn(cpu::SimdTargets()),
                          [](const testing::TestParamInfo<std::string>& info) { return info.param; });
 
