@@ -25,6 +25,11 @@ std::shared_ptr<HostTensor> AllocateConstant(DataType type, const Shape& shape, 
   return tensor;
 }
 
+const HostTensor* ConstantF32(const Graph& graph, ValueId id) {
+  const HostTensor* constant = id == kNoValue ? nullptr : graph.value(id).constant.get();
+  return constant != nullptr && constant->desc.type == DataType::kF32 ? constant : nullptr;
+}
+
 namespace {
 
 bool ConstantShape(const std::vector<Dim>& dims, Shape* shape) {

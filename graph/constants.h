@@ -16,6 +16,9 @@ std::shared_ptr<HostTensor> AllocateConstant(DataType type, const Shape& shape, 
 // The tensor's constant, or its elements where all of them are numbers; else null.
 std::shared_ptr<const HostTensor> KnownContents(const Value& value);
 
+// The constant of f32 that `id` is, else null (also for kNoValue).
+const HostTensor* ConstantF32(const Graph& graph, ValueId id);
+
 // What computing at load may cost, so that no file can make it long or large. EvaluateNode takes off what it spends.
 struct EvaluationBudget {
   uint64_t result_bytes;  // of any one result

@@ -12,19 +12,14 @@ namespace {
 
 // A new constant like `original` with f(index of element, value) for each element.
 template <class F>
-ValueId MapConstant(Graph& graph, ValueId original, const std::string& name, F&& f) {
-  const std::shared_ptr<const HostTensor> from = graph.value(original).constant;
+ValueId MapConstant(Graph& graph, const HostTensor& original, const std::string& name, F&& f) {
   void* data = nullptr;
-  const std::shared_ptr<HostTensor> to = AllocateConstant(DataType::kF32, from->desc.shape(), &data);
+  const std::shared_ptr<HostTensor> to = AllocateConstant(DataType::kF32, original.desc.shape(), &data);
   if (to == nullptr) return kNoValue;
   for (int64_t i = 0; i < to->desc.NumElements(); ++i) {
-    StoreRaw(data, i, static_cast<float>(f(i, static_cast<double>(LoadRaw<float>(from->data, i)))));
+    StoreRaw(data, i, static_cast<float>(f(i, static_cast<double>(LoadRaw<float>(original.data, i)))));
   }
   return graph.AddConstant(name, *to);
-}
-
-bool IsConstantF32(const Graph& graph, ValueId id) {
-  return graph.value(id).constant != nullptr && graph.value(id).constant->desc.type == DataType::kF32;
 }
 
 // The channel of the result that an element of the weights makes: [M, C / group, kernel...] of Conv, [C, M / group,
@@ -53,16 +48,16 @@ class WeightChannels {
 
 // Conv with weights W and bias b, then y * scale + shift: weights W * scale, bias b * scale + shift.
 bool Fold(Graph& graph, Node& conv, const ChannelAffine& affine) {
-  if (conv.program_begin >= 0 || !IsConstantF32(graph, conv.src[1])) return false;
+  const HostTensor* weights = ConstantF32(graph, conv.src[1]);
   const bool has_bias = conv.src.size() > 2 && conv.src[2] != kNoValue;
-  if (has_bias && !IsConstantF32(graph, conv.src[2])) return false;
-  const HostTensor& weights = *graph.value(conv.src[1]).constant;
+  const HostTensor* old_bias = has_bias ? ConstantF32(graph, conv.src[2]) : nullptr;
+  if (conv.program_begin >= 0 || weights == nullptr || has_bias != (old_bias != nullptr)) return false;
   const auto channels = static_cast<int64_t>(affine.scale.size());
   WeightChannels channel_of;
-  if (!channel_of.Set(conv, weights.desc, channels)) return false;
-  if (has_bias && graph.value(conv.src[2]).constant->desc.NumElements() != channels) return false;
+  if (!channel_of.Set(conv, weights->desc, channels)) return false;
+  if (has_bias && old_bias->desc.NumElements() != channels) return false;
   const std::string name = graph.value(conv.src[1]).name;
-  const ValueId scaled = MapConstant(graph, conv.src[1], StrCat(name, "/scaled"), [&](int64_t i, double w) {
+  const ValueId scaled = MapConstant(graph, *weights, StrCat(name, "/scaled"), [&](int64_t i, double w) {
     return w * affine.scale[static_cast<size_t>(channel_of(i))];
   });
   void* data = nullptr;
@@ -70,7 +65,7 @@ bool Fold(Graph& graph, Node& conv, const ChannelAffine& affine) {
   if (scaled == kNoValue || bias == nullptr) return false;
   for (int64_t c = 0; c < channels; ++c) {
     const auto i = static_cast<size_t>(c);
-    const double old = has_bias ? LoadRaw<float>(graph.value(conv.src[2]).constant->data, c) : 0;
+    const double old = has_bias ? LoadRaw<float>(old_bias->data, c) : 0;
     StoreRaw(data, c, static_cast<float>(old * affine.scale[i] + affine.shift[i]));
   }
   conv.src.resize(3);

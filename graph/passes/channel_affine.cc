@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/constants.h"
 #include "graph/passes/rewrite.h"
 #include "ops/batch_normalization.h"
 #include "ops/element.h"
@@ -15,8 +16,8 @@ std::optional<ChannelAffine> BatchNormAffine(const Graph& graph, const Node& nod
   if (!params.ok() || params->training) return std::nullopt;
   const HostTensor* sources[4];
   for (size_t i = 0; i < 4; ++i) {
-    sources[i] = graph.value(node.src[i + 1]).constant.get();
-    if (sources[i] == nullptr || sources[i]->desc.type != DataType::kF32) return std::nullopt;
+    sources[i] = ConstantF32(graph, node.src[i + 1]);
+    if (sources[i] == nullptr) return std::nullopt;
     if (sources[i]->desc.NumElements() != sources[0]->desc.NumElements()) return std::nullopt;
   }
   ChannelAffine affine;

@@ -32,12 +32,6 @@ struct Branch {
   }
 };
 
-const HostTensor* ConstantF32(const Graph& graph, ValueId id) {
-  if (id == kNoValue || graph.value(id).constant == nullptr) return nullptr;
-  const HostTensor* constant = graph.value(id).constant.get();
-  return constant->desc.type == DataType::kF32 ? constant : nullptr;
-}
-
 std::optional<Branch> ConvBranch(const Graph& graph, const Node& node) {
   Branch branch;
   branch.x = node.src[0];

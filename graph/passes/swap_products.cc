@@ -29,9 +29,8 @@ bool TransposesMatrices(const Graph& graph, const Node& node) {
 // A product by a constant matrix, to which nothing else was joined.
 bool IsByWeights(const Graph& graph, const Node& node) {
   if (!IsOp(node, "MatMul") || node.program_begin >= 0) return false;
-  const std::shared_ptr<const HostTensor>& weights = graph.value(node.src[1]).constant;
-  return weights != nullptr && weights->desc.type == DataType::kF32 && weights->desc.rank == 2 &&
-         graph.value(node.src[0]).tensor.rank() >= 2;
+  const HostTensor* weights = ConstantF32(graph, node.src[1]);
+  return weights != nullptr && weights->desc.rank == 2 && graph.value(node.src[0]).tensor.rank() >= 2;
 }
 
 // Whether what is made of the value, by elementwise operators and more such products, is transposed back.
