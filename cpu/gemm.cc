@@ -294,7 +294,7 @@ Status FinishGemm(const Kernel& kernel, const OpCall& call, bool shared_b, GemmA
   launch->column_bytes = kernel.bf16 ? Bf16ColumnBytes(launch->k, launch->k) : launch->k * int64_t{sizeof(float)};
   const TileTable& table = TilesOf(*kernel.simd, *launch);
   // Whatever the algorithm, so that both share a pack.
-  launch->paired = launch->packed != 0 && launch->bf16 == 0 && HasPairs(table.widths, launch->k, launch->n) ? 1 : 0;
+  launch->paired = launch->packed != 0 && launch->bf16 == 0 && HasPairs(table, launch->k, launch->n) ? 1 : 0;
   if (algorithm == GemmAlgorithm::kStrassen) {
     if (launch->paired == 0) return Unsupported("src 1: no constant pairs of panels");
     launch->strassen = launch->n;  // ChooseBlocks says which part

@@ -37,8 +37,8 @@ int64_t PanelPairs(const PanelWidths& widths, int64_t n) {
   return panels * widths.widest == n ? panels / 2 : 0;
 }
 
-bool HasPairs(const PanelWidths& widths, int64_t k, int64_t n) {
-  return k % 2 == 0 && k / 2 >= kLeastHalfK && n >= kLeastColumns && PanelPairs(widths, n) > 0;
+bool HasPairs(const TileTable& table, int64_t k, int64_t n) {
+  return table.summing[1] != nullptr && k % 2 == 0 && k / 2 >= kLeastHalfK && n >= kLeastColumns && PanelPairs(table.widths, n) > 0;
 }
 
 PackSpec PairedPanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n) {

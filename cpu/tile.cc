@@ -145,7 +145,8 @@ MicroLoopFn PickMicroLoop(MicroOp op, int scalars);
 
 // Large tiles fill the registers: 32 with AVX-512 and NEON, 16 elsewhere.
 #if HWY_TARGET <= HWY_AVX3
-// Where multiplying half a vector takes half of the time, half a vector more is worth tiles of its own.
+// Where multiplying half a vector takes half of the time, half a vector more is worth tiles of its own. Where a core
+// multiplies as fast as its L2 cache can feed sums besides, products do not make any.
 const TileTable* VariantOf(bool halves) {
   static constexpr TileTable kWhole = {
       {kLanes, 4 * kLanes},
@@ -158,8 +159,7 @@ const TileTable* VariantOf(bool halves) {
       &PickMicroLoop,
       4,
       kLanes,
-      {nullptr, &SummingTile<1, 4>, &SummingTile<2, 4>, &SummingTile<3, 4>, &SummingTile<4, 4>, &SummingTile<5, 4>,
-       &SummingTile<6, 4>},
+      {},
       false,
       &VariantOf};
   static constexpr TileTable kHalves = {

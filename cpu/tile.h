@@ -74,7 +74,7 @@ struct TileTable {
   // while one ends.
   int short_rows = kMaxTileRows;
   // Of the widest panel, fetches what TileArgs::next says, which is not null, and makes TileArgs::sum meanwhile, in
-  // units that products leave idle.
+  // units that products leave idle; null where they leave none.
   int lanes = 0;  // floats of a vector of it
   TileFn summing[kMaxTileRows + 1] = {};
   bool columns_apart = false;  // panels are [width][num_segments * k_len]

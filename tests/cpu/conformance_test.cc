@@ -23,6 +23,15 @@ std::vector<OpCase> AllCases() {
   return all;
 }
 
+// That products ran by it where the target's tiles can.
+void ExpectStrassen(const ConformanceReport& report, const std::string& target, const std::string& variant) {
+  const bool sums = cpu::SimdForTarget(target + variant).tile->summing[1] != nullptr;
+  for (const char* family : {"gemm_strassen", "matmul_strassen", "conv_strassen"}) {
+    const std::string kernel = std::string("cpu/") + family + "/" + target;
+    EXPECT_EQ(report.kernels.count(kernel) != 0, sums) << kernel << variant << "\n" << report.Summary();
+  }
+}
+
 class CpuConformance : public testing::TestWithParam<std::string> {};
 
 TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
@@ -34,12 +43,10 @@ TEST_P(CpuConformance, EveryCaseMatchesTheOracle) {
   EXPECT_TRUE(report.failures.empty()) << report.Summary();
   EXPECT_GT(report.cases, 100);
   EXPECT_GT(report.runs, report.by_reference);
+  ExpectStrassen(report, GetParam(), "");
   for (const char* family : {"gemm",
-                             "gemm_strassen",
                              "matmul",
-                             "matmul_strassen",
                              "conv_igemm",
-                             "conv_strassen",
                              "conv_product",
                              "conv_winograd",
                              "conv_grouped",
@@ -153,6 +160,7 @@ TEST(CpuConformanceTiles, OfHalfVectorsAndOfWholeOnesMatchTheOracle) {
       ASSERT_NE(device, nullptr) << target;
       const ConformanceReport report = RunCases(*device, cases, options);
       EXPECT_TRUE(report.failures.empty()) << target << variant << "\n" << report.Summary();
+      ExpectStrassen(report, target, variant);
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -12,6 +13,8 @@
 #include <vector>
 
 #include "cpu/device.h"
+#include "cpu/simd.h"
+#include "cpu/tile.h"
 #include "ops/element.h"
 #include "ops/op.h"
 #include "ops/reference.h"
@@ -247,20 +250,39 @@ inline OpRun CheckOp(Device& device, const OpTest& test, std::string_view kernel
   return run;
 }
 
-// Every compiled SIMD target of this machine.
+// Every compiled SIMD target of this machine, and its other kind of tiles where there are two.
+inline std::vector<std::string> TargetsAndVariants() {
+  std::vector<std::string> names;
+  for (const std::string& target : cpu::SimdTargets()) {
+    names.push_back(target);
+    const cpu::TileTable* tile = cpu::SimdForTarget(target).tile;
+    if (tile->variant == nullptr) continue;
+    names.push_back(target + (tile == tile->variant(true) ? "/plain" : "/halves"));
+  }
+  return names;
+}
+
 class OnEveryTarget : public testing::TestWithParam<std::string> {
  protected:
   OnEveryTarget() : device_(cpu::OpenForTarget(GetParam())) {}
-  std::string Kernel(const std::string& family) const { return "cpu/" + family + "/" + GetParam(); }
+  std::string Kernel(const std::string& family) const {
+    return "cpu/" + family + "/" + GetParam().substr(0, GetParam().find('/'));
+  }
+  // Whether it multiplies by Strassen's algorithm.
+  bool HasStrassen() const { return cpu::SimdForTarget(GetParam()).tile->summing[1] != nullptr; }
   Device& device() { return *device_; }
 
  private:
   std::unique_ptr<Device> device_;
 };
 
-#define MOKA_ON_EVERY_TARGET(suite)                                                     \
-  INSTANTIATE_TEST_SUITE_P(Targets, suite, testing::ValuesIn(moka::cpu::SimdTargets()), \
-                           [](const testing::TestParamInfo<std::string>& info) { return info.param; })
+#define MOKA_ON_EVERY_TARGET(suite)                                                 \
+  INSTANTIATE_TEST_SUITE_P(Targets, suite, testing::ValuesIn(TargetsAndVariants()), \
+                           [](const testing::TestParamInfo<std::string>& info) {    \
+                             std::string name = info.param;                         \
+                             std::replace(name.begin(), name.end(), '/', '_');      \
+                             return name;                                           \
+                           })
 
 }  // namespace moka
 
