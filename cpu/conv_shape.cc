@@ -116,10 +116,11 @@ void ChooseBlocks(const BlockPolicy& policy, ConvShape* shape) {
     shape->cols = CeilDiv(shape->out.w, ++shape->col_blocks);
   }
   // As many blocks for each worker as for the others. Where there would be one in all, little work is divided by lines,
-  // more of it by panels.
+  // more of it by panels where there are enough.
   const bool few_lines = shape->out.h / policy.workers * shape->cols < policy.small_row_blocks;
+  const bool by_lines = total < policy.unit_flops / 2 || shape->panels < policy.workers;
   const int64_t images = shape->batch * shape->groups * shape->out.d * shape->col_blocks;
-  if (shape->line_blocks > 1 || (Shares(policy, images, total) && total < policy.unit_flops / 2 && !few_lines)) {
+  if (shape->line_blocks > 1 || (Shares(policy, images, total) && by_lines && !few_lines)) {
     shape->line_blocks = std::min(RoundUp(shape->line_blocks, policy.workers), shape->out.h);
   }
   shape->lines = CeilDiv(shape->out.h, shape->line_blocks);
