@@ -262,8 +262,9 @@ void RunInside(const ConvLaunch& launch, const ConvUnit& unit, const Block& whol
   RunPanel(block, panel, b, first_col);
 }
 
+// `cold`: a worker meets these panels for the first time, so that each fetches the next one.
 void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& unit, const ConvInputs<float>& inputs,
-             float* scratch, const Scratch& layout) {
+             bool cold, float* scratch, const Scratch& layout) {
   const Epilogue& epilogue = launch.epilogue;
   const MicroLaunch& micro = epilogue.micro;
   const TileTable& table = TilesOf(*args.simd, launch);
@@ -283,17 +284,17 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
       residual[i] = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row + x);
     }
   }
-  const Block block = {&table,
-                       pixels,
-                       a,
-                       dst,
-                       residual,
-                       inputs.segments,
-                       inputs.num_segments,
-                       inputs.k_len,
-                       launch.bias >= 0 ? args.Src(launch.bias) : nullptr,
-                       epilogue.lo,
-                       epilogue.hi};
+  Block block = {&table,
+                 pixels,
+                 a,
+                 dst,
+                 residual,
+                 inputs.segments,
+                 inputs.num_segments,
+                 inputs.k_len,
+                 launch.bias >= 0 ? args.Src(launch.bias) : nullptr,
+                 epilogue.lo,
+                 epilogue.hi};
   TapRun runs[kMaxSegments];
   const int num_runs = FindRuns(launch, unit, inputs, runs);
   const int64_t group_bytes = RoundUp(launch.shape.outputs, table.widths.granule) * launch.column_bytes;
@@ -310,6 +311,8 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
       RunInside(launch, unit, block, panel, b, a + 3 * pixels, dst + 3 * pixels);
       continue;
     }
+    const bool fetches = cold && launch.packed != 0 && launch.bf16 == 0 && p + 1 < launch.shape.panels;
+    block.next = fetches ? b + launch.K() * panel.width : nullptr;
     RunTaps(block, panel, b, launch.shape.channels * panel.width, unit.group * launch.shape.outputs, runs, num_runs);
   }
   if (epilogue.kind == Epilogue::kProgram) RunEpilogue(args, launch, unit, scratch + layout.micro);
@@ -356,7 +359,7 @@ void RunConv(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
       }
       prepared = index / launch.shape.panel_blocks;
     }
-    RunUnit(args, launch, unit, inputs, scratch, layout);
+    RunUnit(args, launch, unit, inputs, index < begin + launch.shape.panel_blocks, scratch, layout);
   }
 }
 
@@ -370,7 +373,7 @@ void RunConvRows(const KernelArgs& args, int64_t image, int64_t begin, int64_t e
     for (int64_t group = 0; group < shape.groups; ++group) {
       const ConvUnit unit(shape, image, line, std::min(shape.lines, end - line), group);
       PrepareInputs(shape, unit, args.Src(0), 0.0f, scratch + layout.slab, &inputs);
-      RunUnit(args, launch, unit, inputs, scratch, layout);
+      RunUnit(args, launch, unit, inputs, false, scratch, layout);
     }
   }
 }
