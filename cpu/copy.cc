@@ -143,15 +143,19 @@ void RunPiece(const KernelArgs& args, const Piece& piece, int64_t begin, int64_t
   const int64_t last = std::min(end * piece.tasks_per_unit, piece.tasks);
   int64_t task = begin * piece.tasks_per_unit;
   Walk<2> outer(piece.outer, task / (row_parts * col_parts));
-  for (int64_t part = task % (row_parts * col_parts); task < last; ++task, ++part) {
-    if (part == row_parts * col_parts) {
-      part = 0;
-      outer.Next();
-    }
-    const int64_t row = part / col_parts * piece.row_part, col = part % col_parts * piece.col_part;
+  const int64_t part = task % (row_parts * col_parts);
+  int64_t row = part / col_parts * piece.row_part, col = part % col_parts * piece.col_part;
+  for (; task < last; ++task) {
     CopyTask(piece, *args.simd, src + outer[kSrc] + row * piece.row_step[kSrc] + col * piece.col_step[kSrc],
              dst + outer[kDst] + row * piece.row_step[kDst] + col * piece.col_step[kDst],
              std::min(piece.row_part, piece.rows - row), std::min(piece.col_part, piece.cols - col));
+    col += piece.col_part;
+    if (col < piece.cols) continue;
+    col = 0;
+    row += piece.row_part;
+    if (row < piece.rows) continue;
+    row = 0;
+    outer.Next();
   }
 }
 

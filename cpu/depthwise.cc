@@ -21,6 +21,8 @@ constexpr double kUnitPoints = 64 << 10;  // multiply-adds of one unit, at least
 constexpr int64_t kSmallImage = 64;       // pixels
 constexpr int64_t kManyWeights = 160 << 10;
 constexpr int64_t kCacheFloats = 256 << 10;  // of an L2 cache
+constexpr int64_t kCachedFloats = 8 << 10;   // of an L1 cache
+constexpr int64_t kFewestCached = 32;        // channels
 
 struct DepthwiseLaunch {
   Epilogue epilogue;
@@ -30,7 +32,19 @@ struct DepthwiseLaunch {
   DepthwiseLines block;  // pointers and what differs between units are set by each of them
   // A unit: some lines, or all lines of some channels.
   int64_t lines, line_blocks, channels, channel_blocks;
+  int64_t cached;  // channels that go through all lines of a unit before the next ones
 };
+
+// As many channels as leave what two lines read and write in the L1 cache, so that what neighbours share comes from the
+// L2 cache once. All of them where those would be few (wide images come from memory, in the order in which they lie),
+// in small images and in groups, which multiply more often than they read.
+int64_t CachedChannels(const DepthwiseLines& line, int64_t out_h, int64_t step) {
+  const int64_t reads = (line.kernel_h + line.stride_h) * line.in_w, writes = 2 * line.out.width;
+  const int64_t weights = line.kernel_h * line.kernel_w;
+  const int64_t channels = kCachedFloats / (reads + writes + weights) / step * step;
+  const bool pays = line.group == 1 && out_h * line.out.width > kSmallImage && channels >= kFewestCached;
+  return pays ? channels : RoundUp(line.out.channels, step);
+}
 
 Status ChooseLines(const Kernel& kernel, const OpCall& call, const ConvParams& params, Choice* choice) {
   const TensorDesc &x = call.src[0], &y = call.dst[0];
@@ -71,6 +85,11 @@ Status ChooseLines(const Kernel& kernel, const OpCall& call, const ConvParams& p
   const auto line_work = static_cast<double>(line.out.width * line.out.channels * points);
   const int64_t pairs = std::max<int64_t>(static_cast<int64_t>(kUnitPoints / std::max(line_work, 1.0)) / 2, 1);
   launch.lines = std::clamp<int64_t>(2 * pairs, 1, launch.out_h);
+  launch.cached = CachedChannels(line, launch.out_h, step);
+  if (launch.cached < line.out.channels) {  // the more lines, the more is read once
+    const int64_t share = RoundUp(CeilDiv(launch.out_h, kernel.workers), 2);
+    launch.lines = std::clamp(share, launch.lines, launch.out_h);
+  }
   launch.channels = line.out.channels;
   // Of small images workers share the channels, as they do in products around them.
   if (kernel.workers > 1 && launch.out_h * line.out.width <= kSmallImage && vectors >= 2 * kernel.workers) {
@@ -119,11 +138,11 @@ Status ChooseGrouped(const Kernel& kernel, const OpCall& call, Choice* choice) {
   return ChooseLines(kernel, call, params, choice);
 }
 
-// Channels [begin, end) of lines [first, last). `ring`: of a chain, where the lines that follow do not exist yet.
-void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int64_t begin, int64_t end,
-                 bool ring, int worker) {
+// Channels [begin, end) of lines [first, last), without the program. `ring`: of a chain, where the lines that follow do
+// not exist yet.
+void RunCached(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int64_t begin, int64_t end,
+               bool ring) {
   const auto& launch = args.Launch<DepthwiseLaunch>();
-  const MicroLaunch& micro = launch.epilogue.micro;
   const int64_t width = launch.block.out.width;
   DepthwiseLines block = launch.block;
   block.src = args.Src(0) + image * launch.src_image + begin / block.repeat;
@@ -136,7 +155,17 @@ void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t l
   if (block.out.bias != nullptr) block.out.bias += begin;
   if (block.out.residual != nullptr) block.out.residual += begin;
   (block.group == 1 ? args.simd->depthwise->lines : args.simd->depthwise->grouped)(block);
+}
+
+void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int64_t begin, int64_t end,
+                 bool ring, int worker) {
+  const auto& launch = args.Launch<DepthwiseLaunch>();
+  const MicroLaunch& micro = launch.epilogue.micro;
+  for (int64_t c = begin; c < end; c += launch.cached) {
+    RunCached(args, image, first, last, c, std::min(c + launch.cached, end), ring);
+  }
   if (launch.epilogue.kind != Epilogue::kProgram) return;
+  const int64_t width = launch.block.out.width;
   const float* src[kCodeMaxSources];
   for (int k = 0; k < micro.num_sources; ++k) src[k] = args.Src(micro.src_index[k]);
   args.simd->run_micro(micro, args.Dst(), src, (image * launch.out_h + first) * width,

@@ -71,8 +71,30 @@ HWY_INLINE void AnyPixels(const DepthwiseLines& block, int64_t line, const RowsI
   FinishPixels<kPixels>(block.out, line, x, part, c, acc);
 }
 
-// Kernels that are kWidth wide: kPixels neighbours of one line. Each input is loaded once a kernel row; where not
-// kInside, those outside of the image are left out.
+// The kCount neighbours in a row of inputs that a tile meets. Of the kEdge first and last ones some may lie outside of
+// the image: they are zeros, so that no tile asks for each input whether it is there.
+template <int kCount, int kEdge>
+class Neighbours {
+ public:
+  Neighbours(const DepthwiseLines& block, int64_t in_x) {
+    MOKA_UNROLL for (int i = 0; i < kEdge; ++i) {
+      before_[i] = in_x + i < 0;
+      behind_[i] = in_x + kCount - kEdge + i >= block.in_w;
+    }
+  }
+  // Of neighbour i, which would lie at p.
+  HWY_INLINE const float* At(int i, const float* p) const {
+    alignas(HWY_MAX_BYTES) static constexpr float kZeros[kLanes] = {};
+    if (i < kEdge) return before_[i] ? kZeros : p;
+    if (i >= kCount - kEdge) return behind_[i - (kCount - kEdge)] ? kZeros : p;
+    return p;
+  }
+
+ private:
+  bool before_[kEdge], behind_[kEdge];
+};
+
+// Kernels that are kWidth wide: kPixels neighbours of one line. Each input is loaded once a kernel row.
 template <int kWidth, int kStride>
 struct OneLine {
   static constexpr int kLines = 1;
@@ -80,30 +102,29 @@ struct OneLine {
 
   OneLine(const DepthwiseLines& block, int64_t line) : rows(block, line) {}
 
-  template <int kPixels, bool kInside, class Part>
+  template <int kPixels, class Part>
   HWY_INLINE void Pixels(const DepthwiseLines& block, int64_t line, int64_t x, int64_t c, const float* weight,
                          Part part) const {
     const D d;
     constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
-    const int64_t in_x = x * kStride - block.pad_w;
+    const int64_t in_x = x * kStride - block.pad_w, pixel = block.src_pixel;
+    const Neighbours<kInputs, kWidth / 2> neighbours(block, in_x);
     V acc[kPixels];
     const V start = StartOfSums(block.out, part, c);
     MOKA_UNROLL for (int p = 0; p < kPixels; ++p) acc[p] = start;
-    const float* src = block.src + rows.y * block.src_row + in_x * block.src_pixel + c;
+    const float* src = block.src + rows.y * block.src_row + in_x * pixel + c;
     const float* w = weight + rows.begin * kWidth * kLanes;
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       const float* p_src = src;
       V taps[kWidth];
       MOKA_UNROLL for (int k = 0; k < kWidth; ++k) taps[k] = hn::LoadU(d, w + k * kLanes);
       MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
-        if (kInside || (in_x + i >= 0 && in_x + i < block.in_w)) {
-          const V in = InRegister(Load(part, p_src));
-          MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
-            const int k = i - p * kStride;
-            if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
-          }
+        const V in = InRegister(Load(part, neighbours.At(i, p_src)));
+        MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+          const int k = i - p * kStride;
+          if (k >= 0 && k < kWidth) acc[p] = hn::MulAdd(in, taps[k], acc[p]);
         }
-        p_src += block.src_pixel;
+        p_src = NewPointer(p_src + pixel);
       }
       w += kWidth * kLanes;
       src += block.dilation_h * block.src_row;
@@ -126,15 +147,16 @@ struct TwoLines {
     end = block.in_h - y0;
   }
 
-  template <int kPixels, bool kInside, class Part>
+  template <int kPixels, class Part>
   HWY_INLINE void Pixels(const DepthwiseLines& block, int64_t line, int64_t x, int64_t c, const float* weight,
                          Part part) const {
     constexpr int kInputs = (kPixels - 1) * kStride + kKernel;
-    const int64_t in_x = x * kStride - block.pad_w;
+    const int64_t in_x = x * kStride - block.pad_w, pixel = block.src_pixel;
+    const Neighbours<kInputs, kKernel / 2> neighbours(block, in_x);
     V upper[kPixels], lower[kPixels];
     const V start = StartOfSums(block.out, part, c);
     MOKA_UNROLL for (int p = 0; p < kPixels; ++p) upper[p] = lower[p] = start;
-    const float* src = block.src + (block.y + line * kStride) * block.src_row + in_x * block.src_pixel + c;
+    const float* src = block.src + (block.y + line * kStride) * block.src_row + in_x * pixel + c;
     MOKA_UNROLL for (int r = 0; r < kRows; ++r) {
       if (r >= begin && r < end) {
         const bool in_upper = r < kKernel, in_lower = r >= kStride;
@@ -145,16 +167,14 @@ struct TwoLines {
         }
         const float* p_src = src;
         MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
-          if (kInside || (in_x + i >= 0 && in_x + i < block.in_w)) {
-            const V in = InRegister(Load(part, p_src));
-            MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
-              const int k = i - p * kStride;
-              if (k < 0 || k >= kKernel) continue;
-              if (in_upper) upper[p] = hn::MulAdd(in, upper_taps[k], upper[p]);
-              if (in_lower) lower[p] = hn::MulAdd(in, lower_taps[k], lower[p]);
-            }
+          const V in = InRegister(Load(part, neighbours.At(i, p_src)));
+          MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
+            const int k = i - p * kStride;
+            if (k < 0 || k >= kKernel) continue;
+            if (in_upper) upper[p] = hn::MulAdd(in, upper_taps[k], upper[p]);
+            if (in_lower) lower[p] = hn::MulAdd(in, lower_taps[k], lower[p]);
           }
-          p_src += block.src_pixel;
+          p_src = NewPointer(p_src + pixel);
         }
       }
       src += block.src_row;
@@ -167,25 +187,16 @@ struct TwoLines {
 };
 
 // Tiles of kPixels from pixel x on, as many as fit. Returns the first pixel that is left.
-template <int kPixels, int kWidth, int kStride, class Lines>
+template <int kPixels, int kWidth, class Lines>
 int64_t Tiles(const DepthwiseLines& block, const Lines& lines, int64_t line, int64_t x) {
-  constexpr int kInputs = (kPixels - 1) * kStride + kWidth;
   const int64_t weight_step = block.kernel_h * kWidth * kLanes;
   const int64_t whole = block.out.channels / kLanes, rest = block.out.channels % kLanes;
   for (; x + kPixels <= block.out.width; x += kPixels) {
-    const int64_t in_x = x * kStride - block.pad_w;
     const float* weight = block.weight;
-    int64_t v = 0;
-    if constexpr (kPixels > 3) {
-      const bool inside = in_x >= 0 && in_x + kInputs <= block.in_w;
-      for (; inside && v < whole; ++v, weight += weight_step) {
-        lines.template Pixels<kPixels, true>(block, line, x, v * kLanes, weight, FullVector());
-      }
+    for (int64_t v = 0; v < whole; ++v, weight += weight_step) {
+      lines.template Pixels<kPixels>(block, line, x, v * kLanes, weight, FullVector());
     }
-    for (; v < whole; ++v, weight += weight_step) {
-      lines.template Pixels<kPixels, false>(block, line, x, v * kLanes, weight, FullVector());
-    }
-    if (rest != 0) lines.template Pixels<kPixels, false>(block, line, x, v * kLanes, weight, PartVector{rest});
+    if (rest != 0) lines.template Pixels<kPixels>(block, line, x, whole * kLanes, weight, PartVector{rest});
   }
   return x;
 }
@@ -198,14 +209,14 @@ inline constexpr bool kManyRegisters = false;
 
 // Lines from `line` on, as many as fit. 7 divides the widths of most networks' images; of two lines 16 registers hold
 // four pixels. Returns the first that is left.
-template <int kWidth, int kStride, class Lines>
+template <int kWidth, class Lines>
 int64_t TilesOfLines(const DepthwiseLines& block, int64_t line) {
   for (; line + Lines::kLines <= block.out.lines; line += Lines::kLines) {
     const Lines lines(block, line);
     constexpr int kMost = Lines::kLines == 2 && !kManyRegisters ? 4 : 7;
-    int64_t x = Tiles<kMost, kWidth, kStride>(block, lines, line, 0);
-    x = Tiles<3, kWidth, kStride>(block, lines, line, x);
-    Tiles<1, kWidth, kStride>(block, lines, line, x);
+    int64_t x = Tiles<kMost, kWidth>(block, lines, line, 0);
+    x = Tiles<3, kWidth>(block, lines, line, x);
+    Tiles<1, kWidth>(block, lines, line, x);
   }
   return line;
 }
@@ -216,11 +227,11 @@ void FixedLines(const DepthwiseLines& block) {
 #if HWY_TARGET <= HWY_AVX2 || HWY_ARCH_ARM_A64
   if constexpr (kWidth <= (kManyRegisters ? 5 : 3)) {
     if (block.kernel_h == kWidth && block.stride_h == kStride && block.dilation_h == 1) {
-      line = TilesOfLines<kWidth, kStride, TwoLines<kWidth, kStride>>(block, line);
+      line = TilesOfLines<kWidth, TwoLines<kWidth, kStride>>(block, line);
     }
   }
 #endif
-  TilesOfLines<kWidth, kStride, OneLine<kWidth, kStride>>(block, line);
+  TilesOfLines<kWidth, OneLine<kWidth, kStride>>(block, line);
 }
 
 // Tiles of kPixels from pixel x on, as many as fit. Returns the first pixel that is left.
@@ -256,8 +267,9 @@ void AnyLines(const DepthwiseLines& block) {
 }
 
 void Lines(const DepthwiseLines& block) {
-  if (block.dilation_w == 1 && block.repeat == 1) {
-    const int64_t width = block.kernel_w, stride = block.stride_w;
+  const int64_t width = block.kernel_w, stride = block.stride_w, edge = width / 2;
+  const int64_t end = (block.out.width - 1) * stride - block.pad_w + width;
+  if (block.dilation_w == 1 && block.repeat == 1 && block.pad_w <= edge && end <= block.in_w + edge) {
     if (width == 3 && stride == 1) return FixedLines<3, 1>(block);
     if (width == 3 && stride == 2) return FixedLines<3, 2>(block);
     if (width == 5 && stride == 1) return FixedLines<5, 1>(block);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/math.h"
 #include "cpu/simd-inl.h"
 #include "cpu/vector.h"
 
@@ -29,7 +30,7 @@ template <Fold kFold>
 HWY_INLINE V Step(V fold, V x) {
   if constexpr (kFold == Fold::kSumSquares) return hn::MulAdd(x, x, fold);
   if constexpr (kFold == Fold::kSumAbsolute) return hn::Add(fold, hn::Abs(x));
-  return Join<kFold>(fold, x);
+  return Join<kFold>(x, fold);  // whether x is NaN does not wait for what comes before
 }
 template <Fold kFold>
 inline constexpr bool kIsSum = kFold == Fold::kSum || kFold == Fold::kSumSquares || kFold == Fold::kSumAbsolute;
@@ -116,6 +117,54 @@ void FoldColumns(const float* src, const Taps& taps, float scale, float* dst, in
   for (; j + 4 * N <= cols; j += 4 * N) FoldTaps<kFold, 4, false>(src + j, taps, scale, dst + j, 0);
   for (; j + N <= cols; j += N) FoldTaps<kFold, 1, false>(src + j, taps, scale, dst + j, 0);
   if (j < cols) FoldTaps<kFold, 1, true>(src + j, taps, scale, dst + j, cols - j);
+}
+
+// All taps of kHeight rows of kWidth, of one pixel after the other. The last vector of a pixel overlaps the one before.
+template <Fold kFold, int kVectors, int kHeight, int kWidth>
+void FoldWindows(const float* src, const Taps& taps, float scale, float* dst, int64_t cols, const Run& run) {
+  const D d;
+  const V factor = hn::Set(d, scale);
+  for (int64_t i = 0; i < run.count; ++i, src += run.src_step, dst += run.dst_step) {
+    MOKA_UNROLL for (int u = 0; u < kVectors; ++u) {
+      const int64_t at = u + 1 < kVectors ? u * kLanes : cols - kLanes;
+      V fold = hn::Set(d, FoldStart(kFold));
+      MOKA_UNROLL for (int y = 0; y < kHeight; ++y) {
+        V row = kIsSum<kFold> ? hn::Zero(d) : fold;
+        MOKA_UNROLL for (int x = 0; x < kWidth; ++x) {
+          row = Step<kFold>(row, hn::LoadU(d, src + at + y * taps.step[1] + x * taps.step[2]));
+        }
+        fold = kIsSum<kFold> ? hn::Add(fold, row) : row;
+      }
+      hn::StoreU(hn::Mul(fold, factor), d, dst + at);
+    }
+  }
+}
+
+template <Fold kFold, int kHeight, int kWidth>
+void FoldSmallWindows(const float* src, const Taps& taps, float scale, float* dst, int64_t cols, const Run& run) {
+  switch (CeilDiv(cols, kLanes)) {
+    case 1:
+      return FoldWindows<kFold, 1, kHeight, kWidth>(src, taps, scale, dst, cols, run);
+    case 2:
+      return FoldWindows<kFold, 2, kHeight, kWidth>(src, taps, scale, dst, cols, run);
+    case 3:
+      return FoldWindows<kFold, 3, kHeight, kWidth>(src, taps, scale, dst, cols, run);
+    default:
+      return FoldWindows<kFold, 4, kHeight, kWidth>(src, taps, scale, dst, cols, run);
+  }
+}
+
+template <Fold kFold>
+void FoldPixels(const float* src, const Taps& taps, float scale, float* dst, int64_t cols, const Run& run) {
+  if constexpr (kFold == Fold::kMax || kFold == Fold::kSum) {
+    const int64_t height = taps.count[1], width = taps.count[2];
+    const bool small = taps.count[0] == 1 && cols >= kLanes && cols <= 4 * kLanes;
+    if (small && height == 3 && width == 3) return FoldSmallWindows<kFold, 3, 3>(src, taps, scale, dst, cols, run);
+    if (small && height == 2 && width == 2) return FoldSmallWindows<kFold, 2, 2>(src, taps, scale, dst, cols, run);
+  }
+  for (int64_t i = 0; i < run.count; ++i) {
+    FoldColumns<kFold>(src + i * run.src_step, taps, scale, dst + i * run.dst_step, cols);
+  }
 }
 
 template <Fold kFold>

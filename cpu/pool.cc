@@ -77,35 +77,53 @@ void FoldPowers(const RowTable& table, float power, const float* src, const Taps
   table.powers(dst, 1 / power, false, dst, cols);
 }
 
+// One row of results, of `cols` channels. src: where the windows of the row begin, were they to begin at 0.
+void PoolRow(const KernelArgs& args, const PoolLaunch& launch, const float* src, Taps taps, int64_t counted, float* dst,
+             int64_t cols) {
+  const auto fold = args.simd->vector->fold_pixels[static_cast<size_t>(launch.fold)];
+  const Run step = {1, launch.stride[2] * launch.src_step[2], launch.dst_step[2]};
+  const int64_t covered = (launch.kernel[2] - 1) * launch.dilation[2] + 1;
+  const int64_t inside = CeilDiv(launch.pad_begin[2], launch.stride[2]);
+  const int64_t last =
+      launch.input[2] + launch.pad_begin[2] - covered;  // where a window inside may begin, with padding
+  const int64_t behind = last < 0 ? 0 : std::min(last / launch.stride[2] + 1, launch.output[2]);
+  for (int64_t o = 0; o < launch.output[2];) {
+    const Reach reach = launch.ReachOf(2, o);
+    const float* from = src + reach.first * launch.src_step[2];
+    float* to = dst + o * launch.dst_step[2];
+    taps.count[2] = reach.count;
+    Run run = step;
+    if (launch.power != 0) {
+      FoldPowers(*args.simd->row, launch.power, from, taps, to, cols);
+    } else {
+      const int64_t all = counted * reach.counted;
+      if (o >= inside && o < behind) run.count = behind - o;
+      fold(from, taps, launch.fold != Fold::kSum || all == 0 ? 1.0f : 1.0f / static_cast<float>(all), to, cols, run);
+    }
+    for (int64_t i = 0; launch.root != 0 && i < run.count; ++i) {
+      args.simd->row->square_roots(to + i * run.dst_step, cols);
+    }
+    o += run.count;
+  }
+}
+
 void RunPixels(const KernelArgs& args, int64_t begin, int64_t end, int) {
   const auto& launch = args.Launch<PoolLaunch>();
-  const auto fold = args.simd->vector->fold_columns[static_cast<size_t>(launch.fold)];
   const int64_t parts = CeilDiv(launch.channels, launch.channel_part);
   const int64_t last = std::min(end * launch.tasks_per_unit, launch.tasks);
   for (int64_t task = begin * launch.tasks_per_unit; task < last; ++task) {
     const int64_t channel = task % parts * launch.channel_part, row = task / parts;
     const int64_t o1 = row % launch.output[1], o0 = row / launch.output[1] % launch.output[0];
     const int64_t n = row / launch.output[1] / launch.output[0];
-    const int64_t cols = std::min(launch.channel_part, launch.channels - channel);
     const Reach r0 = launch.ReachOf(0, o0), r1 = launch.ReachOf(1, o1);
     const float* src =
         args.Src(0) + n * launch.src_batch + channel + r0.first * launch.src_step[0] + r1.first * launch.src_step[1];
     float* dst = args.Dst() + n * launch.dst_batch + channel + o0 * launch.dst_step[0] + o1 * launch.dst_step[1];
-    Taps taps = {{r0.count, r1.count, 0},
-                 {launch.dilation[0] * launch.src_step[0], launch.dilation[1] * launch.src_step[1],
-                  launch.dilation[2] * launch.src_step[2]}};
-    for (int64_t o2 = 0; o2 < launch.output[2]; ++o2, dst += launch.dst_step[2]) {
-      const Reach r2 = launch.ReachOf(2, o2);
-      taps.count[2] = r2.count;
-      if (launch.power != 0) {
-        FoldPowers(*args.simd->row, launch.power, src + r2.first * launch.src_step[2], taps, dst, cols);
-        continue;
-      }
-      const int64_t counted = r0.counted * r1.counted * r2.counted;
-      const float scale = launch.fold != Fold::kSum || counted == 0 ? 1.0f : 1.0f / static_cast<float>(counted);
-      fold(src + r2.first * launch.src_step[2], taps, scale, dst, cols);
-      if (launch.root != 0) args.simd->row->square_roots(dst, cols);
-    }
+    const Taps taps = {{r0.count, r1.count, 0},
+                       {launch.dilation[0] * launch.src_step[0], launch.dilation[1] * launch.src_step[1],
+                        launch.dilation[2] * launch.src_step[2]}};
+    PoolRow(args, launch, src, taps, r0.counted * r1.counted, dst,
+            std::min(launch.channel_part, launch.channels - channel));
   }
 }
 

@@ -99,45 +99,51 @@ HWY_INLINE void TransposeTile(const float* src, int64_t src_step, float* dst, in
   TransposeRest(src + r * src_step, src_step, dst + r, dst_step, rows - r, cols);
 }
 
-// A few rows whose elements alternate in a dense result: planes become pixels, halves of channels are shuffled.
-HWY_INLINE int64_t InterleaveRows(const float* src, int64_t src_step, float* dst, int64_t rows, int64_t cols) {
-  const D d;
-  constexpr int64_t N = kLanes;
-  int64_t c = 0;
-  const auto load = [&](int64_t row) HWY_ATTR { return hn::LoadU(d, src + row * src_step + c); };
-  for (; rows == 2 && c + N <= cols; c += N) hn::StoreInterleaved2(load(0), load(1), d, dst + 2 * c);
-  for (; rows == 3 && c + N <= cols; c += N) hn::StoreInterleaved3(load(0), load(1), load(2), d, dst + 3 * c);
-  for (; rows == 4 && c + N <= cols; c += N) hn::StoreInterleaved4(load(0), load(1), load(2), load(3), d, dst + 4 * c);
-  return c;
+// Calls f(i) for the first elements of vectors that cover n elements; the last one overlaps the one before, as elements
+// may be moved twice. Returns how many are covered: none where n is less than a vector.
+template <class F>
+HWY_INLINE int64_t CoverByVectors(int64_t n, F&& f) {
+  if (n < kLanes) return 0;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) f(i);
+  if (i < n) f(n - kLanes);
+  return n;
 }
-HWY_INLINE int64_t DeinterleaveColumns(const float* src, float* dst, int64_t dst_step, int64_t rows, int64_t cols) {
+
+// A few rows whose elements alternate in a dense result: planes become pixels, halves of channels are shuffled.
+template <int kRows>
+HWY_INLINE int64_t InterleaveRows(const float* src, int64_t src_step, float* dst, int64_t cols) {
   const D d;
-  constexpr int64_t N = kLanes;
-  int64_t r = 0;
-  V v0, v1, v2, v3;
-  const auto store = [&](V v, int64_t col) HWY_ATTR { hn::StoreU(v, d, dst + col * dst_step + r); };
-  for (; cols == 2 && r + N <= rows; r += N) {
-    hn::LoadInterleaved2(d, src + 2 * r, v0, v1);
-    store(v0, 0), store(v1, 1);
-  }
-  for (; cols == 3 && r + N <= rows; r += N) {
-    hn::LoadInterleaved3(d, src + 3 * r, v0, v1, v2);
-    store(v0, 0), store(v1, 1), store(v2, 2);
-  }
-  for (; cols == 4 && r + N <= rows; r += N) {
-    hn::LoadInterleaved4(d, src + 4 * r, v0, v1, v2, v3);
-    store(v0, 0), store(v1, 1), store(v2, 2), store(v3, 3);
-  }
-  return r;
+  return CoverByVectors(cols, [&](int64_t c) HWY_ATTR {
+    const auto load = [&](int64_t row) HWY_ATTR { return hn::LoadU(d, src + row * src_step + c); };
+    if constexpr (kRows == 2) hn::StoreInterleaved2(load(0), load(1), d, dst + 2 * c);
+    if constexpr (kRows == 3) hn::StoreInterleaved3(load(0), load(1), load(2), d, dst + 3 * c);
+    if constexpr (kRows == 4) hn::StoreInterleaved4(load(0), load(1), load(2), load(3), d, dst + 4 * c);
+  });
+}
+template <int kCols>
+HWY_INLINE int64_t DeinterleaveColumns(const float* src, float* dst, int64_t dst_step, int64_t rows) {
+  const D d;
+  return CoverByVectors(rows, [&](int64_t r) HWY_ATTR {
+    V v[4];
+    if constexpr (kCols == 2) hn::LoadInterleaved2(d, src + 2 * r, v[0], v[1]);
+    if constexpr (kCols == 3) hn::LoadInterleaved3(d, src + 3 * r, v[0], v[1], v[2]);
+    if constexpr (kCols == 4) hn::LoadInterleaved4(d, src + 4 * r, v[0], v[1], v[2], v[3]);
+    MOKA_UNROLL for (int col = 0; col < kCols; ++col) hn::StoreU(v[col], d, dst + col * dst_step + r);
+  });
 }
 
 void Transpose(const float* src, int64_t src_step, float* dst, int64_t dst_step, int64_t rows, int64_t cols) {
   if (rows >= 2 && rows <= 4 && dst_step == rows) {
-    const int64_t c = InterleaveRows(src, src_step, dst, rows, cols);
+    const int64_t c = rows == 2   ? InterleaveRows<2>(src, src_step, dst, cols)
+                      : rows == 3 ? InterleaveRows<3>(src, src_step, dst, cols)
+                                  : InterleaveRows<4>(src, src_step, dst, cols);
     return TransposeRest(src + c, src_step, dst + c * dst_step, dst_step, rows, cols - c);
   }
   if (cols >= 2 && cols <= 4 && src_step == cols) {
-    const int64_t r = DeinterleaveColumns(src, dst, dst_step, rows, cols);
+    const int64_t r = cols == 2   ? DeinterleaveColumns<2>(src, dst, dst_step, rows)
+                      : cols == 3 ? DeinterleaveColumns<3>(src, dst, dst_step, rows)
+                                  : DeinterleaveColumns<4>(src, dst, dst_step, rows);
     return TransposeRest(src + r * src_step, src_step, dst + r, dst_step, rows - r, cols);
   }
   // Few rows at a time, so that their pages stay in the TLB from tile to tile.

@@ -46,6 +46,8 @@ const VectorTable* GetVectorTable() {
                    &FoldRun<Fold::kSumSquares>, &FoldRun<Fold::kSumAbsolute>},
       .fold_columns = {&FoldColumns<Fold::kSum>, &FoldColumns<Fold::kMax>, &FoldColumns<Fold::kMin>,
                        &FoldColumns<Fold::kProduct>, &FoldColumns<Fold::kSumSquares>, &FoldColumns<Fold::kSumAbsolute>},
+      .fold_pixels = {&FoldPixels<Fold::kSum>, &FoldPixels<Fold::kMax>, &FoldPixels<Fold::kMin>,
+                      &FoldPixels<Fold::kProduct>, &FoldPixels<Fold::kSumSquares>, &FoldPixels<Fold::kSumAbsolute>},
       .slide_sum = &SlideRow<Fold::kSum>,
       .slide_max = &SlideRow<Fold::kMax>,
       .softmax_run = &SoftmaxRun,

@@ -30,6 +30,11 @@ struct Taps {
   int64_t step[3];
 };
 
+// Neighbours that are treated alike, and how far apart they are.
+struct Run {
+  int64_t count, src_step, dst_step;
+};
+
 // A window that moves along a row.
 struct Slide {
   int64_t kernel, dilation, stride;
@@ -43,6 +48,9 @@ struct VectorTable {
   float (*fold_run[kNumFolds])(const float* src, int64_t n);
   // dst[j] = scale * fold over all taps of src[tap + j].
   void (*fold_columns[kNumFolds])(const float* src, const Taps& taps, float scale, float* dst, int64_t cols);
+  // The same for each pixel of a run.
+  void (*fold_pixels[kNumFolds])(const float* src, const Taps& taps, float scale, float* dst, int64_t cols,
+                                 const Run& run);
   // dst[j] = fold over k < kernel of src[j * stride + k * dilation].
   void (*slide_sum)(const float* src, const Slide& slide, float* dst, int64_t n);
   void (*slide_max)(const float* src, const Slide& slide, float* dst, int64_t n);

@@ -116,6 +116,27 @@ TEST_P(ConvOfFew, DepthwiseOfSquareKernels) {
   }
 }
 
+// Images whose channels go through all lines in blocks, with blocks of less channels and vectors with tails at the end.
+TEST_P(ConvOfFew, DepthwiseByBlocksOfChannels) {
+  std::mt19937 random(23);
+  for (const int64_t size : {9, 14, 28}) {
+    for (const int64_t kernel : {3, 5}) {
+      for (const int64_t stride : {1, 2}) {
+        ConvShape shape;
+        shape.groups = Pick(random, {131, 250});
+        shape.in = {size, size, 1};
+        shape.kernel = {kernel, kernel, 1};
+        shape.stride = {stride, stride, 1};
+        shape.begin = shape.end = {kernel / 2, kernel / 2, 0};
+        shape.bias = true;
+        OpTest test;
+        ASSERT_TRUE(MakeConv(shape, random, &test));
+        CheckOp(device(), test, Kernel("depthwise"), 2e-5, "depthwise " + shape.Name());
+      }
+    }
+  }
+}
+
 // Whole and partial vectors of groups, each form of kernel, tiles of every size, chunks of channels.
 TEST_P(ConvOfFew, NarrowGroups) {
   std::mt19937 random(18);

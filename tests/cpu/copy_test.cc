@@ -106,7 +106,13 @@ TEST(CopyKernels, CutLongRunsIntoUnits) {
 
 TEST(CopyKernels, ShuffleChannels) {
   // What is left of a channel shuffle when reshape and transpose are views: a transposition per pixel.
-  ExpectKernel(CopyRows(), "copy", Transpose("shuffle", {1, 2, 29, 14, 14}, {0, 2, 1, 3, 4}), kChannelsLastLayout);
+  for (const int64_t groups : {2, 3, 4}) {
+    for (const int64_t channels : {3, 16, 29, 58}) {
+      const std::string name = StrCat("shuffle", groups, "x", channels);
+      ExpectKernel(CopyRows(), "copy", Transpose(name, {1, groups, channels, 14, 14}, {0, 2, 1, 3, 4}),
+                   kChannelsLastLayout);
+    }
+  }
   ExpectKernel(CopyRows(), "copy", Reshape("merge_channels", {1, 2, 29, 14, 14}, Ints({1, 58, 14, 14})),
                kChannelsLastLayout);
 }

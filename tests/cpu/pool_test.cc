@@ -22,10 +22,13 @@ TEST(PoolKernels, MatchOracleInEveryCaseOfTheSuite) { EXPECT_GT(ExpectKernels(Po
 
 TEST(PoolKernels, FoldWholePixelsOfChannelsLastImages) {
   for (const char* op : {"MaxPool", "AveragePool"}) {
-    for (const int64_t channels : {2, 3, 15, 16, 17, 33, 64, 67, 130}) {
-      const std::string name = StrCat("channels", channels);
-      ExpectKernel(PoolRows(), "pool_pixels", Pool(op, name, Fed({2, channels, 13, 11}), {3, 3}, {2, 2}, {1, 1, 1, 1}),
-                   kChannelsLastLayout);
+    for (const int64_t channels : {2, 3, 4, 8, 15, 16, 17, 24, 33, 64, 67, 130}) {
+      for (const int64_t kernel : {2, 3}) {
+        const std::string name = StrCat("channels", channels, "_kernel", kernel);
+        ExpectKernel(PoolRows(), "pool_pixels",
+                     Pool(op, name, Fed({2, channels, 13, 11}), {kernel, kernel}, {2, 2}, {1, 1, 1, 1}),
+                     kChannelsLastLayout);
+      }
     }
   }
 }
@@ -89,6 +92,10 @@ TEST(PoolKernels, KeepNanAndInfinities) {
   const OpCase op_case = Pool("MaxPool", "nan", Given({1, 2, 6, 6}, values), {3, 3}, {1, 1}, {1, 1, 1, 1});
   ExpectKernel(PoolRows(), "pool_pixels", op_case, kChannelsLastLayout);
   ExpectKernel(PoolRows(), "pool_rows", op_case);
+  std::vector<double> pixels(24 * 36, 0.5);
+  for (size_t i = 0; i < pixels.size(); i += 55) pixels[i] = nan;
+  const OpCase vectors = Pool("MaxPool", "nan_in_vectors", Given({1, 24, 6, 6}, pixels), {3, 3}, {1, 1}, {1, 1, 1, 1});
+  ExpectKernel(PoolRows(), "pool_pixels", vectors, kChannelsLastLayout);
 }
 
 TEST(PoolKernels, LeaveIndicesToTheReference) {
