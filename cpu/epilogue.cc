@@ -87,12 +87,33 @@ void Classify(Epilogue* epilogue) {
 
 }  // namespace
 
+TailRows TailRowsOf(const MicroLaunch& micro, int k) {
+  const MicroLaunch::Operand &src = micro.src[k], &dst = micro.dst;
+  TailRows rows;
+  if (src.col_stride != 0) return rows;
+  for (int i = 0; i < micro.row_rank; ++i) {
+    if (micro.row_dims[i] == 1 || src.row_strides[i] == 0) continue;
+    if (rows.count > 0) return {};
+    rows = {dst.row_strides[i], micro.row_dims[i], src.row_strides[i]};
+  }
+  if (rows.count == 0) return rows;
+  // Other dimensions lie within a step, or around all of them.
+  int64_t within = (micro.cols - 1) * dst.col_stride;
+  for (int i = 0; i < micro.row_rank; ++i) {
+    const int64_t dim = micro.row_dims[i], stride = dst.row_strides[i];
+    if (dim > 1 && stride < rows.dst_step) within += (dim - 1) * stride;
+    if (dim > 1 && stride > rows.dst_step && stride % (rows.dst_step * rows.count) != 0) return {};
+  }
+  return within < rows.dst_step ? rows : TailRows{};
+}
+
 TailSource TailSourceOf(const MicroLaunch& micro, int k) {
   const MicroLaunch::Operand &src = micro.src[k], &dst = micro.dst;
   if (src.regular && src.row_step == 0) {
     if (src.col_stride == 0) return TailSource::kScalar;
     if (src.col_stride == 1) return TailSource::kColumns;
   }
+  if (TailRowsOf(micro, k).count > 0) return TailSource::kRows;
   const bool like_dst = src.col_stride == 1 && dst.col_stride == 1 &&
                         std::equal(src.row_strides, src.row_strides + micro.row_rank, dst.row_strides);
   return like_dst ? TailSource::kLikeDst : TailSource::kOther;
@@ -107,7 +128,9 @@ void UseTail(bool bias, Epilogue* epilogue) {
   for (int i = tail.tail_begin; i < micro.num_ops; ++i) {
     MicroInstruction& op = tail.micro.ops[i];
     const auto is_scalar = [&](uint8_t code) {
-      return IsMicroConstant(code) || (IsMicroSource(code) && TailSourceOf(micro, code - 8) == TailSource::kScalar);
+      if (!IsMicroSource(code)) return IsMicroConstant(code);
+      const TailSource source = TailSourceOf(micro, code - 8);
+      return source == TailSource::kScalar || source == TailSource::kRows;
     };
     const bool commutes = op.op == MicroOp::kAdd || op.op == MicroOp::kMul || op.op == MicroOp::kMulAdd;
     if (commutes && is_scalar(op.a)) std::swap(op.a, op.b);

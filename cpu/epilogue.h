@@ -24,12 +24,20 @@ struct Epilogue {
 Status MakeEpilogue(const OpCall& call, int inner, Epilogue* epilogue);
 // Makes it `clip(result + scale * src[index])`, then the graph's own program.
 Status PrependScaledAdd(const OpCall& call, int index, float scale, int inner, Epilogue* epilogue);
-// Makes a kProgram a kTail, or a kClip, where each operation takes the last one's result, constants, columns or what
-// lies like dst. `bias`: the kernel has none of its own, so that columns may take its place.
+// Makes a kProgram a kTail, or a kClip, where each operation takes the last one's result, constants, columns, numbers
+// of rows or what lies like dst. `bias`: the kernel has none of its own, so that columns may take its place.
 void UseTail(bool bias, Epilogue* epilogue);
-// How an operation of a tail may read source k: one number, one row for all rows, or element by element as dst.
-enum class TailSource { kScalar, kColumns, kLikeDst, kOther };
+// How an operation of a tail may read source k: one number, one row for all rows, a number for each row (which of them
+// one dimension says), or element by element as dst.
+enum class TailSource { kScalar, kColumns, kRows, kLikeDst, kOther };
 TailSource TailSourceOf(const MicroLaunch& micro, int k);
+// Of a source of numbers of rows: a row that begins `offset` elements into dst has number offset / dst_step % count.
+struct TailRows {
+  int64_t dst_step = 1, count = 0, step = 0;
+
+  const float* At(const float* data, int64_t offset) const { return data + offset / dst_step % count * step; }
+};
+TailRows TailRowsOf(const MicroLaunch& micro, int k);  // count 0: it is no such source
 // Sources that dst may overwrite: the tile reads a residual just before it writes its place.
 uint32_t InPlace(const OpCall& call, const Epilogue& epilogue);
 

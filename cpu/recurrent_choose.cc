@@ -80,8 +80,9 @@ void FillOperands(const OpCall& call, RecurrentLaunch* launch) {
   if (launch->has_y != 0) launch->y = params.StridesOfY(call.dst[0]);
 }
 
+// Only where a vector is multiplied as two halves: other processors have no time left beside loads.
 bool RunsAhead(const Simd& simd, const RecurrentLaunch& launch) {
-  if (simd.recurrent->product == nullptr) return false;
+  if (simd.recurrent->product == nullptr || simd.tile->widths.granule == simd.recurrent->lanes) return false;
   const auto widest = [&](const RecurrentWeight& weight) {
     return weight.Panels() * simd.recurrent->widest == weight.Columns();
   };

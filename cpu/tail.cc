@@ -4,16 +4,18 @@ namespace moka::cpu {
 
 Tail::Operand Tail::OperandOf(const Epilogue& epilogue, const KernelArgs& args, uint8_t code) const {
   const MicroLaunch& micro = epilogue.micro;
-  if (IsMicroConstant(code)) return {Operand::kScalar, &micro.constants[code - 16]};
-  if (!IsMicroSource(code)) return {Operand::kResult, nullptr};
+  if (IsMicroConstant(code)) return {Operand::kScalar, &micro.constants[code - 16], {}};
+  if (!IsMicroSource(code)) return {Operand::kResult, nullptr, {}};
   const float* data = args.Src(micro.src_index[code - 8]);
   switch (TailSourceOf(micro, code - 8)) {
     case TailSource::kScalar:
-      return {Operand::kScalar, data};
+      return {Operand::kScalar, data, {}};
     case TailSource::kColumns:
-      return {Operand::kColumns, data};
+      return {Operand::kColumns, data, {}};
+    case TailSource::kRows:
+      return {Operand::kRows, data, TailRowsOf(micro, code - 8)};
     default:
-      return {Operand::kLikeDst, data};
+      return {Operand::kLikeDst, data, {}};
   }
 }
 
@@ -26,7 +28,8 @@ Tail::Tail(const Epilogue& epilogue, const KernelArgs& args) : dst_(args.Dst()) 
     int scalars = 0;
     for (int o = 0; o < 3; ++o) {
       step.operands[o] = o < Arity(op.op) ? OperandOf(epilogue, args, codes[o]) : Operand{};
-      if (o > 0 && o < Arity(op.op) && step.operands[o].kind == Operand::kScalar) scalars |= 1 << o;
+      const bool scalar = step.operands[o].kind == Operand::kScalar || step.operands[o].kind == Operand::kRows;
+      if (o > 0 && o < Arity(op.op) && scalar) scalars |= 1 << o;
     }
     step.run = args.simd->tile->loop(op.op, scalars);
   }
@@ -55,6 +58,8 @@ void Tail::Run(float* const* dst, int rows, int64_t col, int64_t cols) const {
           return operand.data;
         case Operand::kColumns:
           return operand.data + col;
+        case Operand::kRows:
+          return operand.rows.At(operand.data, dst[r] - dst_);
         case Operand::kLikeDst:
           break;
       }

@@ -20,8 +20,9 @@ class Tail {
 
  private:
   struct Operand {
-    enum Kind : int32_t { kResult, kScalar, kColumns, kLikeDst } kind;
+    enum Kind : int32_t { kResult, kScalar, kColumns, kRows, kLikeDst } kind;
     const float* data;
+    TailRows rows;
   };
   struct Step {
     MicroLoopFn run;

@@ -1,5 +1,6 @@
 // Networks that mix tokens transpose, multiply by weights and transpose back. (A^T W)^T = W^T A: with the weights first
-// neither has to be.
+// neither has to be. Attention whose heads are mixed (CaiT) does so with more dimensions: the last one stays the last
+// one, and those that are neither it nor the heads become batches.
 #include <algorithm>
 #include <numeric>
 #include <vector>
@@ -14,16 +15,18 @@ namespace moka {
 namespace {
 
 constexpr int kMostSteps = 16;  // nodes between the transposes
+constexpr int64_t kMostHeads = 16;
 
-bool TransposesMatrices(const Graph& graph, const Node& node) {
-  if (!IsOp(node, "Transpose")) return false;
+// The permutation of a Transpose that takes its source's last dimension to the one before the last, or back; else
+// empty.
+std::vector<int64_t> MovesLast(const Graph& graph, const Node& node, bool back) {
+  if (!IsOp(node, "Transpose")) return {};
   const int rank = graph.value(node.src[0]).tensor.rank();
   const Result<TransposeParams> params = TransposeParams::From(node.attrs, rank);
-  if (rank < 2 || !params.ok()) return false;
-  std::vector<int> swapped(static_cast<size_t>(rank));
-  std::iota(swapped.begin(), swapped.end(), 0);
-  std::swap(swapped[swapped.size() - 1], swapped[swapped.size() - 2]);
-  return std::equal(swapped.begin(), swapped.end(), params->perm.begin());
+  if (rank < 2 || !params.ok()) return {};
+  std::vector<int64_t> perm(params->perm.begin(), params->perm.begin() + rank);
+  const auto last = static_cast<size_t>(rank - 1);
+  return perm[back ? last : last - 1] == rank - (back ? 2 : 1) ? perm : std::vector<int64_t>{};
 }
 
 // A product by a constant matrix, to which nothing else was joined.
@@ -39,7 +42,7 @@ bool ComesBack(const Graph& graph, const Uses& uses, ValueId id) {
     const int reader = uses.OnlyReader(id);
     if (reader < 0) return false;
     const Node& node = graph.nodes[static_cast<size_t>(reader)];
-    if (TransposesMatrices(graph, node)) return true;
+    if (!MovesLast(graph, node, true).empty()) return true;
     const bool elementwise =
         IsOp(node, "Elementwise", "moka") && graph.value(node.dst[0]).tensor.dims == graph.value(id).tensor.dims;
     if (!elementwise && !(IsByWeights(graph, node) && node.src[0] == id)) return false;
@@ -60,31 +63,53 @@ ValueId AddTransposed(Graph& graph, ValueId matrix) {
   return graph.AddConstant(StrCat(graph.value(matrix).name, "/transposed"), *to);
 }
 
-// MatMul(Transpose(x), W) becomes Transpose(MatMul(W^T, x)).
-bool Swap(Graph& graph, size_t n, ValueId x) {
+// Of the same dimensions, the last two of them the other way round.
+ValueId AddSwappedValue(Graph& graph, std::string name, ValueId like) {
+  const ValueId id = graph.AddValue(std::move(name));
+  Value& value = graph.value(id);
+  value.tensor.type = DataType::kF32;
+  value.tensor.dims = graph.value(like).tensor.dims;
+  value.inferred = true;
+  std::iter_swap(value.tensor.dims.end() - 1, value.tensor.dims.end() - 2);
+  return id;
+}
+
+Node MakeTranspose(std::string name, const std::vector<int64_t>& perm, ValueId src, ValueId dst) {
+  Node node;
+  node.op = FindOp("", "Transpose");
+  node.name = std::move(name);
+  node.attrs.Set("perm", perm);
+  node.src = {src};
+  node.dst = {dst};
+  return node;
+}
+
+// MatMul(Transpose(x), W) becomes Transpose(MatMul(W^T, Transpose(x))), where the first Transpose often does nothing.
+bool Swap(Graph& graph, size_t n, ValueId x, std::vector<int64_t> perm) {
   const ValueId weights = AddTransposed(graph, graph.nodes[n].src[1]);
   if (weights == kNoValue) return false;
-  const ValueId product = graph.AddValue(StrCat(graph.nodes[n].name, "/swapped"));
+  const std::string name = graph.nodes[n].name;
   const ValueId result = graph.nodes[n].dst[0];
-  Value& value = graph.value(product);
-  value.tensor.type = DataType::kF32;
-  value.tensor.dims = graph.value(result).tensor.dims;
-  value.inferred = true;
-  const size_t rank = value.tensor.dims.size();
-  std::swap(value.tensor.dims[rank - 1], value.tensor.dims[rank - 2]);
-  std::vector<int64_t> perm(rank);
-  std::iota(perm.begin(), perm.end(), 0);
-  std::swap(perm[rank - 1], perm[rank - 2]);
-  graph.nodes[n].src = {weights, x};
+  const ValueId operand = AddSwappedValue(graph, StrCat(name, "/operand"), graph.nodes[n].src[0]);
+  const ValueId product = AddSwappedValue(graph, StrCat(name, "/swapped"), result);
+  graph.nodes[n].src = {weights, operand};
   graph.nodes[n].dst = {product};
-  Node back;
-  back.op = FindOp("", "Transpose");
-  back.name = StrCat(graph.nodes[n].name, "/transposed");
-  back.attrs.Set("perm", perm);
-  back.src = {product};
-  back.dst = {result};
-  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(n) + 1, std::move(back));
+  std::vector<int64_t> swap(perm.size());
+  std::iota(swap.begin(), swap.end(), 0);
+  std::iter_swap(swap.end() - 1, swap.end() - 2);
+  std::iter_swap(perm.end() - 1, perm.end() - 2);
+  const auto at = graph.nodes.begin() + static_cast<std::ptrdiff_t>(n);
+  graph.nodes.insert(at + 1, MakeTranspose(StrCat(name, "/transposed"), swap, product, result));
+  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(n),
+                     MakeTranspose(StrCat(name, "/operand"), perm, x, operand));
   return true;
+}
+
+// Where other dimensions move too, products become many small ones: for weights that fill little of a panel anyway.
+bool Pays(const Graph& graph, const Node& product, std::vector<int64_t> perm) {
+  std::iter_swap(perm.end() - 1, perm.end() - 2);
+  const Shape weights = graph.value(product.src[1]).constant->desc.shape();
+  return std::is_sorted(perm.begin(), perm.end()) || std::max(weights[0], weights[1]) <= kMostHeads;
 }
 
 }  // namespace
@@ -94,9 +119,12 @@ Status SwapProducts(Graph& graph) {
     if (!IsByWeights(graph, graph.nodes[n])) continue;
     const Uses uses(graph);
     const int before = uses.Producer(graph.nodes[n].src[0]);
-    if (before < 0 || !TransposesMatrices(graph, graph.nodes[static_cast<size_t>(before)])) continue;
+    if (before < 0) continue;
+    const Node& transpose = graph.nodes[static_cast<size_t>(before)];
+    const std::vector<int64_t> perm = MovesLast(graph, transpose, false);
+    if (perm.empty() || !Pays(graph, graph.nodes[n], perm)) continue;
     if (!ComesBack(graph, uses, graph.nodes[n].dst[0])) continue;
-    if (!Swap(graph, n, graph.nodes[static_cast<size_t>(before)].src[0])) continue;
+    if (!Swap(graph, n, transpose.src[0], perm)) continue;
     MOKA_RETURN_IF_ERROR(SinkTransposes(graph));  // to the next product, or to where it meets the other one
     n = 0;
   }

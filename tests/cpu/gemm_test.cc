@@ -1,5 +1,6 @@
 #include <random>
 
+#include "cpu/epilogue.h"
 #include "tests/cpu/run_op.h"
 
 namespace moka {
@@ -184,6 +185,56 @@ TEST_P(Gemm, MatMulBroadcastsBatches) {
       CheckOp(device(), test, Kernel("matmul"), 1e-5, ToString(shapes[0]) + ToString(shapes[1]));
     }
   }
+}
+
+// A number for each row of the result, which one of its dimensions says (and, last, two of them: no tail's case).
+TEST_P(Gemm, NumbersOfRows) {
+  std::mt19937 random(15);
+  const auto r0 = MicroRegister(0), s0 = MicroSource(0);
+  const MicroProgram programs[] = {
+      Program({{MicroOp::kAdd, 0, r0, s0, 0, {}}, {MicroOp::kGelu, 0, r0, 0, 0, {}}}, {}, 1),
+      Program({{MicroOp::kSub, 0, s0, r0, 0, {}}}, {}, 1),
+      Program({{MicroOp::kMulAdd, 0, r0, s0, s0, {}}}, {}, 1),
+  };
+  const TensorDesc dense = MakeDense(DataType::kF32, {2, 3, 5, 70});
+  TensorDesc other_order = dense, wide = dense;
+  other_order.strides[1] = 70;
+  other_order.strides[2] = 3 * 70;
+  wide.strides[0] = 2 * dense.strides[0] + 1;
+  for (const TensorDesc& dst : {dense, other_order, wide}) {
+    for (const Shape& shape : {Shape{5, 1}, Shape{3, 1, 1}, Shape{2, 1, 1, 1}, Shape{3, 5, 1}}) {
+      for (const MicroProgram& program : programs) {
+        OpTest test;
+        test.op = "MatMul";
+        test.AddFloats(MakeDense(DataType::kF32, {5, 4}), random);
+        test.AddFloats(MakeDense(DataType::kF32, {2, 3, 4, 70}), random);
+        test.AddFloats(MakeDense(DataType::kF32, shape), random);
+        test.program = program;
+        test.program_begin = 2;
+        test.dst = {dst};
+        CheckOp(device(), test, Kernel("matmul"), 2e-5, ToString(shape));
+      }
+    }
+  }
+}
+
+TEST(Tail, FindsNumbersOfRows) {
+  cpu::MicroLaunch launch{};
+  launch.row_rank = 2;
+  launch.row_dims[0] = 3, launch.row_dims[1] = 5;
+  launch.cols = 70;
+  launch.dst = {{350, 70}, 1, true, 70};
+  launch.src[0] = {{0, 1}, 0, false, 0};
+  launch.src[1] = {{2, 0}, 0, false, 0};
+  launch.src[2] = {{5, 1}, 0, true, 1};
+  const cpu::TailRows inner = cpu::TailRowsOf(launch, 0), outer = cpu::TailRowsOf(launch, 1);
+  const float numbers[5] = {};
+  EXPECT_EQ(inner.At(numbers, 2 * 350 + 4 * 70) - numbers, 4);
+  EXPECT_EQ(outer.At(numbers, 2 * 350 + 4 * 70) - numbers, 4);
+  EXPECT_EQ(cpu::TailSourceOf(launch, 0), cpu::TailSource::kRows);
+  EXPECT_EQ(cpu::TailSourceOf(launch, 2), cpu::TailSource::kOther);
+  launch.dst.row_strides[0] = 351;  // the offset alone does not say which of the five rows it is
+  EXPECT_EQ(cpu::TailSourceOf(launch, 0), cpu::TailSource::kOther);
 }
 
 TEST_P(Gemm, BitIdenticalForAnyNumberOfThreads) {

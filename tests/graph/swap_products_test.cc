@@ -1,3 +1,4 @@
+#include "graph/passes/rewrite.h"
 #include "tests/graph/check_passes.h"
 
 namespace moka {
@@ -31,6 +32,28 @@ TEST(SwapProducts, GatesOfTokensAreNotTransposed) {
   const ValueId gate = Swapped(b, Linear(b, Swapped(b, b.Node("Softmax", {halves[1]})), 6, 6));
   const Graph graph = Optimized(b.Finish({Linear(b, b.Node("Mul", {halves[0], gate}), 5, 3)}));
   EXPECT_EQ(CountOps(graph, "Transpose"), 0);
+}
+
+// Layers over the second dimension of four mix heads, as in CaiT. Returns which axis each Transpose makes the last one.
+std::vector<int64_t> LastAxesOfMixedHeads(int64_t heads) {
+  const auto mixed = [&](GraphBuilder& b, ValueId x) {
+    const ValueId last = b.Node("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 2, 3, 1}}});
+    return b.Node("Transpose", {Linear(b, last, heads, heads)}, {{"perm", std::vector<int64_t>{0, 3, 1, 2}}});
+  };
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {b.Symbol("n"), heads, 3, 5});
+  const ValueId rows = b.Node("Softmax", {mixed(b, b.Node("Softmax", {x}))});
+  const Graph graph = Optimized(b.Finish({b.Node("Softmax", {mixed(b, rows)})}));
+  std::vector<int64_t> axes;
+  for (const Node& node : graph.nodes) {
+    if (IsOp(node, "Transpose")) axes.push_back(node.attrs.Ints("perm", {})->back());
+  }
+  return axes;
+}
+
+TEST(SwapProducts, MixedHeadsLeaveTheLastDimension) {
+  EXPECT_EQ(LastAxesOfMixedHeads(4), std::vector<int64_t>(4, 3));
+  EXPECT_EQ(LastAxesOfMixedHeads(17), (std::vector<int64_t>{1, 2, 1, 2})) << "many: their panels are full";
 }
 
 TEST(SwapProducts, OthersStay) {
