@@ -21,6 +21,7 @@ namespace {
 
 constexpr int64_t kSlabBytes = 256 << 10;  // of one unit's inputs
 constexpr double kUnitFlops = 8e6;
+constexpr int64_t kFetchedWeights = 8 << 10;  // floats that leave the L1 cache: the next panel is fetched ahead
 
 struct ConvLaunch {
   Epilogue epilogue;
@@ -298,6 +299,8 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
   TapRun runs[kMaxSegments];
   const int num_runs = FindRuns(launch, unit, inputs, runs);
   const int64_t group_bytes = RoundUp(launch.shape.outputs, table.widths.granule) * launch.column_bytes;
+  const bool fetches = cold && launch.packed != 0 && launch.bf16 == 0 && launch.dots == 0 && num_runs == 1 &&
+                       launch.K() * launch.shape.outputs > kFetchedWeights;
   for (int64_t p = unit.panel_begin; p < unit.panel_end; ++p) {
     const Panel panel = PanelAt(table.widths, launch.shape.outputs, p);
     const float* b = scratch + layout.panel;
@@ -311,8 +314,7 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
       RunInside(launch, unit, block, panel, b, a + 3 * pixels, dst + 3 * pixels);
       continue;
     }
-    const bool fetches = cold && launch.packed != 0 && launch.bf16 == 0 && p + 1 < launch.shape.panels;
-    block.next = fetches ? b + launch.K() * panel.width : nullptr;
+    block.next = fetches && p + 1 < launch.shape.panels ? b + launch.K() * panel.width : nullptr;
     RunTaps(block, panel, b, launch.shape.channels * panel.width, unit.group * launch.shape.outputs, runs, num_runs);
   }
   if (epilogue.kind == Epilogue::kProgram) RunEpilogue(args, launch, unit, scratch + layout.micro);

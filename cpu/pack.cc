@@ -215,7 +215,9 @@ void PendingSums::Flush() {
 
 void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t first_col) {
   const int64_t granules = panel.width / block.table->widths.granule;
-  TileFn const* fns = block.table->fn[granules];
+  const bool padded =
+      2 * (panel.width - panel.cols) >= block.table->lanes && block.table->padded[granules][1] != nullptr;
+  TileFn const* fns = padded ? block.table->padded[granules] : block.table->fn[granules];
   const TileFn among = block.table->among[granules];
   const TileFn single = (block.rows > 1 || block.among) && among != nullptr ? among : fns[1];
   TileArgs args;
@@ -230,7 +232,8 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
   args.cols = panel.cols;
   const int64_t steps = block.num_segments * block.k_len;
   const int64_t lines = steps * panel.width / kPrefetchStep;
-  const int most = lines * kPrefetchStep <= kShortPanel ? block.table->short_rows : kMaxTileRows;
+  const int short_rows = block.table->short_rows[granules];
+  const int most = lines * kPrefetchStep <= kShortPanel && short_rows != 0 ? short_rows : kMaxTileRows;
   const int64_t next_lines = block.next_lines > 0 ? block.next_lines : lines;
   int64_t left = block.next != nullptr ? next_lines : 0;
   for (int64_t row = 0; row < block.rows;) {

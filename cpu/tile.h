@@ -70,14 +70,16 @@ struct TileTable {
   // One row among others, summed as theirs are, where fn[.][1] sums in another order, for blocks of one row; or null.
   TileFn among[kMaxTileWidths + 1] = {};
   MicroLoopFn (*loop)(MicroOp op, int scalars) = nullptr;  // bit 1, 2 of `scalars`: b, c is one float for all elements
-  // Where the panel stays in the L1 cache, tiles of no more rows: they leave registers in which the next tile may begin
-  // while one ends.
-  int short_rows = kMaxTileRows;
+  // [granules]; where the panel stays in the L1 cache, tiles of no more rows: they leave registers in which the next
+  // tile may begin while one ends. 0: any.
+  int short_rows[kMaxTileWidths + 1] = {};
   // Of the widest panel, fetches what TileArgs::next says, which is not null, and makes TileArgs::sum meanwhile, in
   // units that products leave idle; null where they leave none.
   int lanes = 0;  // floats of a vector of it
   TileFn summing[kMaxTileRows + 1] = {};
   bool columns_apart = false;  // panels are [width][num_segments * k_len]
+  // As fn, of panels in which half of the last vector or more is padding; null where there is nothing to gain.
+  TileFn padded[kMaxTileWidths + 1][kMaxTileRows + 1] = {};
   // The tables of which machines with this target take one each: with tiles of half a vector, and with none; null: one.
   const TileTable* (*variant)(bool halves) = nullptr;
 

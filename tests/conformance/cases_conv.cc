@@ -63,6 +63,8 @@ void AddWindows(std::vector<OpCase>& cases) {
   cases.push_back(Conv("pads_beyond_kernel", {1, 3, 3, 3}, {4, 3, 2, 2}, Pads({3, 3, 3, 3})));
   cases.push_back(Conv("kernel_beyond_input", {1, 3, 2, 2}, {4, 3, 5, 5}, Pads({2, 2, 2, 2})));
   cases.push_back(Conv("first_layer_7x7", {1, 3, 21, 23}, {16, 3, 7, 7}, Pads({3, 3, 3, 3}, {2, 2})));
+  for (int64_t n : {24, 40, 56, 72}) cases.push_back(Conv(StrCat("1x1_to_", n), {1, 33, 7, 9}, {n, 33, 1, 1}));
+  cases.push_back(Conv("1x1_fetching", {1, 100, 7, 7}, {200, 100, 1, 1}));
   cases.push_back(Conv("1x1_stride2", {1, 16, 7, 9}, {24, 16, 1, 1}, Pads({0, 0, 0, 0}, {2, 2})));
   cases.push_back(Conv("1x1_strassen", {2, 514, 7, 7}, {384, 514, 1, 1}));
   cases.push_back(Conv("1x1_strassen_stride2", {1, 514, 21, 19}, {384, 514, 1, 1}, Pads({0, 0, 0, 0}, {2, 2})));

@@ -6,8 +6,11 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
+#include "cpu/device.h"
+#include "cpu/simd.h"
 #include "cpu/winograd.h"
 
 namespace moka::cpu {
@@ -149,6 +152,69 @@ TEST(WinogradPanels, HoldTransformedKernels) {
     }
     for (const Planes& d : {Planes{3, 0, 3}, Planes{3, 1, 1}, Planes{5, 2, 3}, Planes{11, 0, 10}}) {
       CheckWinogradPanels(*table, size, 67, 5, d);
+    }
+  }
+}
+
+// A block of rows times one panel of padded columns, with NaN in every half vector that is padding.
+class PaddedPanel {
+ public:
+  PaddedPanel(const TileTable& table, int64_t cols)
+      : table_(table), panel_{0, cols, RoundUp(cols, table.widths.granule)} {
+    for (int64_t i = 0; i < kRows * kDepth; ++i) a_.push_back(OddWeight::At(i));
+    const int64_t used = RoundUp(cols, table.lanes / 2);
+    for (int64_t i = 0; i < kDepth * panel_.width; ++i) {
+      b_.push_back(i % panel_.width < used ? OddWeight::At(i + 5) : std::numeric_limits<float>::quiet_NaN());
+    }
+  }
+
+  std::vector<float> Product(int64_t num_rows) const {
+    std::vector<float> result(static_cast<size_t>(kRows * panel_.cols), -1.0f);
+    std::vector<const float*> rows;
+    std::vector<float*> dst;
+    for (int64_t i = 0; i < num_rows; ++i) {
+      rows.push_back(a_.data() + i * kDepth);
+      dst.push_back(result.data() + i * panel_.cols);
+    }
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const int64_t segment = 0;
+    RunPanel({&table_, num_rows, rows.data(), dst.data(), nullptr, &segment, 1, kDepth, nullptr, -kInfinity, kInfinity},
+             panel_, b_.data(), 0);
+    return result;
+  }
+
+  static constexpr int64_t kRows = 21, kDepth = 19;
+
+ private:
+  const TileTable& table_;
+  Panel panel_;
+  std::vector<float> a_, b_;
+};
+
+int g_padded_tiles = 0;
+
+TEST(PaddedPanels, AreMultipliedByTheirTilesAsByTheOthers) {
+  for (const std::string& target : SimdTargets()) {
+    const TileTable* chosen = SimdForTarget(target).tile;
+    if (chosen->variant == nullptr) continue;  // no table with such tiles
+    const TileTable& table = *chosen->variant(false);
+    TileTable without = table, counting = table;
+    for (int granules = 0; granules <= kMaxTileWidths; ++granules) {
+      without.padded[granules][1] = nullptr;
+      for (TileFn& fn : counting.padded[granules]) {
+        if (fn != nullptr) fn = [](const TileArgs&) { ++g_padded_tiles; };
+      }
+    }
+    for (int64_t cols = 1; cols <= table.widths.widest; ++cols) {
+      const int64_t padding = RoundUp(cols, table.widths.granule) - cols;
+      const bool padded = 2 * padding >= table.lanes && cols > table.widths.granule;
+      for (int64_t rows = 1; rows <= PaddedPanel::kRows; ++rows) {
+        EXPECT_EQ(PaddedPanel(table, cols).Product(rows), PaddedPanel(without, cols).Product(rows))
+            << cols << ' ' << rows;
+      }
+      g_padded_tiles = 0;
+      PaddedPanel(counting, cols).Product(PaddedPanel::kRows);
+      EXPECT_EQ(g_padded_tiles > 0, padded) << cols;
     }
   }
 }
