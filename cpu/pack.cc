@@ -229,7 +229,7 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
   args.hi = block.hi;
   args.col = first_col + panel.col;
   args.cols = panel.cols;
-  const int64_t steps = block.num_segments * block.k_len;
+  const int64_t steps = block.num_segments * CeilDiv(block.k_len, int64_t{block.table->step});
   const int64_t lines = steps * panel.width / kPrefetchStep;
   const int most = lines * kPrefetchStep <= kShortPanel ? block.table->short_rows : kMaxTileRows;
   const int64_t next_lines = block.next_lines > 0 ? block.next_lines : lines;
