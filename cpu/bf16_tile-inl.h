@@ -26,9 +26,17 @@ static HWY_INLINE void AddPair(const char* const (&a)[kRows], int64_t at, const 
   if constexpr (kWhole && kParts == 2) AddPart<1, kWhole>(a, at, b, acc);
 }
 
+template <bool kFetch>
+static HWY_INLINE void FetchLine(const float*& next) {
+  if constexpr (kFetch) {
+    __builtin_prefetch(next, 0, 2);
+    next += kPrefetchStep;
+  }
+}
+
 // One row is bound by the latency of its additions unless several sums run beside each other.
-template <int kRows, int kVectors>
-static void Bf16Tile(const TileArgs& args) {
+template <int kRows, int kVectors, bool kFetch>
+static HWY_INLINE void MultiplyPairs(const TileArgs& args) {
   const D d;
   constexpr int kSums = kRows == 1 ? 4 : 1;
   constexpr int64_t kStep = 2 * kLanes * kVectors;
@@ -39,6 +47,7 @@ static void Bf16Tile(const TileArgs& args) {
     }
   }
   const auto* b = reinterpret_cast<const uint16_t*>(args.b);
+  const float* next = args.next;
   const int64_t pairs = args.k_len / 2;
   for (int64_t s = 0; s < args.num_segments; ++s) {
     const char* a[kRows];
@@ -47,9 +56,15 @@ static void Bf16Tile(const TileArgs& args) {
     }
     int64_t p = 0;
     for (; p + kSums <= pairs; p += kSums, b += kSums * kStep) {
-      MOKA_UNROLL for (int u = 0; u < kSums; ++u) AddPair<true>(a, 2 * kElement * (p + u), b + u * kStep, acc[u]);
+      MOKA_UNROLL for (int u = 0; u < kSums; ++u) {
+        AddPair<true>(a, 2 * kElement * (p + u), b + u * kStep, acc[u]);
+        FetchLine<kFetch>(next);
+      }
     }
-    for (; p < pairs; ++p, b += kStep) AddPair<true>(a, 2 * kElement * p, b, acc[0]);
+    for (; p < pairs; ++p, b += kStep) {
+      AddPair<true>(a, 2 * kElement * p, b, acc[0]);
+      FetchLine<kFetch>(next);
+    }
     if (args.k_len % 2 == 0) continue;
     AddPair<false>(a, 2 * kElement * pairs, b, acc[0]);
     b += kStep;
@@ -60,4 +75,14 @@ static void Bf16Tile(const TileArgs& args) {
     }
   }
   StoreTile(args, acc[0]);
+}
+
+template <int kRows, int kVectors>
+static void Bf16Tile(const TileArgs& args) {
+  if (args.next != nullptr) {
+    FetchResult<kRows, kVectors>(args);
+    MultiplyPairs<kRows, kVectors, true>(args);
+  } else {
+    MultiplyPairs<kRows, kVectors, false>(args);
+  }
 }

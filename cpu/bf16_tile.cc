@@ -60,6 +60,12 @@ static void Merge(const float* src, int64_t n, bool second, uint16_t* dst) {
 
 #include "cpu/bf16_tile-inl.h"
 
+// Each step takes a pair of elements of K.
+constexpr TileTable InPairs(TileTable tiles) {
+  tiles.step = 2;
+  return tiles;
+}
+
 const Bf16Table* GetPlainBf16Table() {
 #if HWY_TARGET <= HWY_AVX3
   static constexpr TileTable kTiles = {{kLanes, 4 * kLanes},
@@ -93,7 +99,7 @@ const Bf16Table* GetPlainBf16Table() {
                                          nullptr, nullptr, &Bf16Tile<8, 1>},
                                         {nullptr, &Bf16Tile<1, 2>, &Bf16Tile<2, 2>, &Bf16Tile<3, 2>, &Bf16Tile<4, 2>}}};
 #endif
-  static constexpr Bf16Table kTable = {kTiles, kElement, &Round, &Merge, nullptr};
+  static constexpr Bf16Table kTable = {InPairs(kTiles), kElement, &Round, &Merge, nullptr};
   return &kTable;
 }
 
@@ -112,6 +118,7 @@ namespace N_AVX3_BF16 {
 namespace hn = hwy::HWY_NAMESPACE;
 using HWY_NAMESPACE::D;
 using HWY_NAMESPACE::DU;
+using HWY_NAMESPACE::FetchResult;
 using HWY_NAMESPACE::kLanes;
 using HWY_NAMESPACE::LoadPart;
 using HWY_NAMESPACE::StoreTile;
@@ -166,7 +173,7 @@ static const Bf16Table* GetTable() {
         &Bf16Tile<8, 3>},
        {nullptr, &Bf16Tile<1, 4>, &Bf16Tile<2, 4>, &Bf16Tile<3, 4>, &Bf16Tile<4, 4>, &Bf16Tile<5, 4>,
         &Bf16Tile<6, 4>}}};
-  static constexpr Bf16Table kTable = {kTiles, kElement, &Round, &HWY_NAMESPACE::Merge,
+  static constexpr Bf16Table kTable = {HWY_NAMESPACE::InPairs(kTiles), kElement, &Round, &HWY_NAMESPACE::Merge,
                                        &HWY_NAMESPACE::GetPlainBf16Table};
   return &kTable;
 }

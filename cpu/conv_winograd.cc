@@ -189,7 +189,11 @@ class Runner {
     for (int64_t point = 0; point < size_.Points(); ++point) {
       const float* b = kernels + size_.KernelOf(point) * launch_.K() * panel.width;
       int64_t row = 0;
-      for (int i = 0; i < count; row += runs[i++].rows) MultiplyRun(runs[i], panel, b, a + row, dst + row);
+      const int64_t next = point + 1 < size_.Points() ? size_.KernelOf(point + 1) : size_.Kernels();
+      const float* next_b = next != size_.KernelOf(point) ? kernels + next * launch_.K() * panel.width : nullptr;
+      for (int i = 0; i < count; row += runs[i++].rows) {
+        MultiplyRun(runs[i], panel, b, i + 1 == count ? next_b : nullptr, a + row, dst + row);
+      }
       for (int64_t i = 0; i < rows; ++i) {
         a[i] += layout_.point_step;
         dst[i] += layout_.sum_step;
@@ -197,19 +201,22 @@ class Runner {
     }
   }
 
-  void MultiplyRun(const Run& run, const Panel& panel, const float* b, const float* const* a, float* const* dst) {
+  // `next_b`: of the point that comes next, or null.
+  void MultiplyRun(const Run& run, const Panel& panel, const float* b, const float* next_b, const float* const* a,
+                   float* const* dst) {
     const auto* segments = reinterpret_cast<const int64_t*>(scratch_ + layout_.segments);
     const int64_t part = std::max<int64_t>(kPart / launch_.channels, 1);
     Block block = {&table_, run.rows, a, dst, nullptr, segments, 0, launch_.channels, nullptr, -kInfinity, kInfinity};
     block.among = true;  // which tiles are alone depends on the number of workers
     block.next = fetch_.Take(&block.next_lines);
+    block.then = next_b;
     int64_t z = run.met.begin;
     do {
       block.segments = segments + z;
       block.num_segments = std::min(part, run.met.end - z);
       RunPanel(block, panel, b + z * launch_.channels * panel.width, -panel.col);
       block.residual = dst;
-      block.next = nullptr;
+      block.next = block.then = nullptr;
       z += part;
     } while (z < run.met.end);
   }

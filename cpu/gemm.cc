@@ -363,7 +363,7 @@ void RunGemm(const KernelArgs& args, int64_t begin, int64_t end, int worker) {
       }
       if (launch.packed == 0) PackPanel(weight, launch.b, panel, scratch + layout.panel);
       const float* b = launch.packed != 0 ? weight + at : scratch + layout.panel;
-      const float* ahead = launch.bf16 == 0 ? b + launch.chunk * panel.width : nullptr;
+      const float* ahead = b + CeilDiv(launch.chunk, int64_t{table.step}) * panel.width;
       RunChunks(block, panel, b, {0, launch.k, launch.chunk, ahead, launch.packed != 0 && p + 1 < launch.panels});
     }
     if (epilogue.kind != Epilogue::kProgram) continue;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <utility>
 
 #include "cpu/bf16_tile.h"
 #include "cpu/kernel.h"
@@ -230,12 +231,14 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
   args.hi = block.hi;
   args.col = first_col + panel.col;
   args.cols = panel.cols;
-  const int64_t steps = block.num_segments * block.k_len;
+  const int64_t steps = block.num_segments * CeilDiv(block.k_len, int64_t{block.table->step});
   const int64_t lines = steps * panel.width / kPrefetchStep;
   const int short_rows = block.table->short_rows[granules];
   const int most = lines * kPrefetchStep <= kShortPanel && short_rows != 0 ? short_rows : kMaxTileRows;
   const int64_t next_lines = block.next_lines > 0 ? block.next_lines : lines;
-  int64_t left = block.next != nullptr ? next_lines : 0;
+  const float* next = block.next;
+  const float* then = block.then;
+  int64_t left = next != nullptr ? next_lines : 0;
   for (int64_t row = 0; row < block.rows;) {
     const int rows = TileRows(fns, block.rows - row, most);
     args.rows = block.a + row;
@@ -243,7 +246,12 @@ void RunPanel(const Block& block, const Panel& panel, const float* b, int64_t fi
     args.residual = block.residual != nullptr ? block.residual + row : nullptr;
     const bool summing = block.sums != nullptr && block.sums->Take(steps, &args.sum);
     const bool fetching = (block.next != nullptr && block.next_lines == 0) || summing;
-    args.next = left > 0 ? block.next + (next_lines - left) * kPrefetchStep : fetching ? b : nullptr;
+    if (left <= 0 && then != nullptr) {
+      next = std::exchange(then, nullptr);
+      left = lines;
+    }
+    args.next = left > 0 ? next : fetching ? b : nullptr;
+    if (left > 0) next += steps * kPrefetchStep;
     left -= steps;
     if (block.tail != nullptr) block.tail->Prefetch(args.dst, rows, args.col, args.cols);
     (summing ? block.table->summing[rows] : rows == 1 ? single : fns[rows])(args);

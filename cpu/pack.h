@@ -87,6 +87,7 @@ struct Block {
   PendingSums* sums = nullptr;  // made by tiles of the widest panels
   const float* next = nullptr;  // fetched while this panel is multiplied
   int64_t next_lines = 0;       // of cache lines; 0: as long as the panel
+  const float* then = nullptr;  // after it, where tiles are left: as long as the panel
   bool among = false;           // a block of one row is summed as rows of larger ones are
 };
 // All rows times one panel, which is packed at `b`; the panel's columns start at first_col + panel.col.

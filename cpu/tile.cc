@@ -6,7 +6,6 @@
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
 #include "cpu/tile_store-inl.h"
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -89,18 +88,6 @@ HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kParts<kVecto
       acc[i][kVectors] = shared[i / 2];
       acc[i + 1][kVectors] = hn::ConcatUpperUpper(d, shared[i / 2], shared[i / 2]);
     }
-  }
-}
-
-// What a tile stores, and adds then, arrives while it computes.
-template <int kRows, int kParts>
-HWY_INLINE void FetchResult(const TileArgs& args) {
-  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
-    MOKA_UNROLL for (int j = 0; j < kParts; ++j) hwy::Prefetch(args.dst[i] + args.col + j * kLanes);
-  }
-  if (args.residual == nullptr) return;
-  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
-    MOKA_UNROLL for (int j = 0; j < kParts; ++j) hwy::Prefetch(args.residual[i] + args.col + j * kLanes);
   }
 }
 

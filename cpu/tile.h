@@ -82,6 +82,7 @@ struct TileTable {
   TileFn padded[kMaxTileWidths + 1][kMaxTileRows + 1] = {};
   // The tables of which machines with this target take one each: with tiles of half a vector, and with none; null: one.
   const TileTable* (*variant)(bool halves) = nullptr;
+  int step = 1;  // elements of K, for which a packed column has one float
 
   PanelWidths PackWidths() const { return columns_apart ? PanelWidths{1, 1} : widths; }
 };

@@ -10,6 +10,7 @@
 
 #include "cpu/simd-inl.h"
 #include "cpu/tile.h"
+#include "hwy/cache_control.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moka::cpu {
@@ -62,6 +63,18 @@ HWY_INLINE void StoreRows(const TileArgs& args, int64_t count, V (&acc)[kRows][k
     finish([&](V x) HWY_ATTR { return AtLeastNan(x, lo); });
   } else {
     finish([](V x) HWY_ATTR { return x; });
+  }
+}
+
+// What a tile stores, and adds then, arrives while it computes.
+template <int kRows, int kParts>
+HWY_INLINE void FetchResult(const TileArgs& args) {
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    MOKA_UNROLL for (int j = 0; j < kParts; ++j) hwy::Prefetch(args.dst[i] + args.col + j * kLanes);
+  }
+  if (args.residual == nullptr) return;
+  MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
+    MOKA_UNROLL for (int j = 0; j < kParts; ++j) hwy::Prefetch(args.residual[i] + args.col + j * kLanes);
   }
 }
 
