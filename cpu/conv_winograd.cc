@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kPart = 128;
 
 struct Unit {
-  int64_t image, first_y, first_x, plane, planes, tile_y, tile_rows, tile_x, tile_cols, panel_begin, panel_end;
+  int64_t image, group, first_y, first_x, plane, planes, tile_y, tile_rows, tile_x, tile_cols, panel_begin, panel_end;
 
   Unit(const WinogradLaunch& launch, int64_t index) {
     panel_begin = index % launch.panel_blocks * launch.panels_per_unit;
@@ -40,7 +40,9 @@ struct Unit {
     first_x = index % launch.dilation.w;
     index /= launch.dilation.w;
     first_y = index % launch.dilation.h;
-    image = index / launch.dilation.h;
+    index /= launch.dilation.h;
+    group = index % launch.groups;
+    image = index / launch.groups;
   }
   int64_t plane_tiles() const { return tile_rows * tile_cols; }
 };
@@ -134,7 +136,8 @@ class Runner {
     const int64_t y0 = TileY(unit, t) * size_.stride - launch_.pad.h;
     const int64_t x0 = TileX(unit, t) * size_.stride - launch_.pad.w;
     const bool whole = x0 >= 0 && x0 + (in - 1) * dilation < launch_.in.w;
-    const float* image = args_.Src(0) + unit.image * launch_.src_image + plane * launch_.src.d;
+    const float* image =
+        args_.Src(0) + unit.image * launch_.src_image + unit.group * launch_.channels + plane * launch_.src.d;
     for (int64_t i = 0; i < in; ++i, pixels += in) {
       const int64_t y = y0 + i * launch_.dilation.h;
       const bool inside = y >= 0 && y < launch_.in.h;
@@ -185,7 +188,8 @@ class Runner {
     for (int64_t i = 0; i < rows; ++i) dst[i] = scratch_ + layout_.sums + i * launch_.sum_width;
     Run runs[kWinogradPlanes];
     const int count = FindRuns(unit, runs);
-    const float* kernels = static_cast<const float*>(args_.packs[0]) + panel.col * launch_.K() * size_.Kernels();
+    const int64_t first_col = unit.group * RoundUp(launch_.outputs, table_.widths.granule) + panel.col;  // as packed
+    const float* kernels = static_cast<const float*>(args_.packs[0]) + first_col * launch_.K() * size_.Kernels();
     for (int64_t point = 0; point < size_.Points(); ++point) {
       const float* b = kernels + size_.KernelOf(point) * launch_.K() * panel.width;
       int64_t row = 0;
@@ -226,19 +230,20 @@ class Runner {
     const int64_t y = TileY(unit, t), x = TileX(unit, t);
     if (y >= launch_.out.h || x >= launch_.out.w) return;
     const int64_t row = OutputRow(unit, unit.plane + z, y, x);
+    const int64_t first_col = unit.group * launch_.outputs + panel.col;
     WinogradOutput out{};
     out.sums = scratch_ + layout_.sums + (z * unit.plane_tiles() + t) * launch_.sum_width;
     out.step = layout_.sum_step;
     out.rows = std::min<int64_t>(size_.out, CeilDiv(launch_.out.h - y, launch_.dilation.h));
     out.cols = std::min<int64_t>(size_.out, CeilDiv(launch_.out.w - x, launch_.dilation.w));
     out.channels = panel.cols;
-    out.bias = launch_.bias >= 0 ? args_.Src(launch_.bias) + panel.col : nullptr;
+    out.bias = launch_.bias >= 0 ? args_.Src(launch_.bias) + first_col : nullptr;
     out.lo = launch_.epilogue.lo;
     out.hi = launch_.epilogue.hi;
-    out.dst = args_.Dst() + RowOffset(micro, micro.dst, row) + panel.col;
+    out.dst = args_.Dst() + RowOffset(micro, micro.dst, row) + first_col;
     SetSteps(micro, micro.dst, row, out, &out.dst_row, &out.dst_pixel);
     if (const int k = launch_.epilogue.residual; k >= 0) {
-      out.residual = args_.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row) + panel.col;
+      out.residual = args_.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row) + first_col;
       SetSteps(micro, micro.src[k], row, out, &out.residual_row, &out.residual_pixel);
     }
     size_.output(out);
@@ -262,7 +267,8 @@ class Runner {
     const float* src[kCodeMaxSources];
     for (int k = 0; k < micro.num_sources; ++k) src[k] = args_.Src(micro.src_index[k]);
     const Panel last = PanelAt(table_.widths, launch_.outputs, unit.panel_end - 1);
-    const int64_t begin = PanelAt(table_.widths, launch_.outputs, unit.panel_begin).col, end = last.col + last.cols;
+    const int64_t first_col = unit.group * launch_.outputs, end = first_col + last.col + last.cols;
+    const int64_t begin = first_col + PanelAt(table_.widths, launch_.outputs, unit.panel_begin).col;
     const int64_t last_tile = unit.plane_tiles() - 1, dilation = launch_.dilation.w;
     const int64_t y_end = std::min(TileY(unit, last_tile) + size_.out * launch_.dilation.h, launch_.out.h);
     const int64_t x_begin = TileX(unit, 0);

@@ -29,9 +29,9 @@ constexpr int64_t kCachedFloats = 256 << 10;
 // With fewer it may be divided all the same where workers would have nothing to do.
 constexpr int64_t kFewTiles = 4;
 
-// Estimates in microseconds. What the fewer products save has to pay for the transforms, for weights that are up to
-// four times as many bytes, and for short sums: a tile of GEMM loads and stores its sums whatever the number of
-// channels.
+// Estimates in microseconds, of one group. What the fewer products save has to pay for the transforms, for weights that
+// are up to four times as many bytes, and for short sums: a tile of GEMM loads and stores its sums whatever the number
+// of channels.
 constexpr double kFlops = 100e3, kBytes = 24e3, kTransformed = 9e3;  // a microsecond
 constexpr double kStart = 12;                                        // products
 
@@ -136,7 +136,6 @@ Status CheckForm(const OpCall& call, const ConvShape& shape) {
   if (kernel.h != kernel.w || stride.h != stride.w)
     return Unsupported("no square in each plane, or strides that differ");
   if (stride.h != 1 && (shape.dilation.h != 1 || shape.dilation.w != 1)) return Unsupported("strides and dilations");
-  if (shape.groups != 1) return Unsupported("groups");
   if (x.dims[1] != 1 && x.strides[1] != 1) return Unsupported("src 0: stride of C is ", x.strides[1], ", not 1");
   if (y.dims[1] != 1 && y.strides[1] != 1) return Unsupported("dst: stride of C is ", y.strides[1], ", not 1");
   if (call.constants.size() < 2 || call.constants[1] == nullptr) return Unsupported("src 1: not constant");
@@ -158,6 +157,7 @@ Result<WinogradLaunch> MakeLaunch(const Kernel& kernel, const OpCall& call) {
   WinogradLaunch launch{};
   launch.bias = call.has_src(2) ? 2 : -1;
   launch.batch = shape.batch;
+  launch.groups = shape.groups;
   launch.channels = shape.channels;
   launch.outputs = shape.outputs;
   launch.in = shape.in;
@@ -195,16 +195,17 @@ Status Finish(const Kernel& kernel, const OpCall& call, WinogradLaunch launch, C
   PackSpec spec;
   spec.src = 1;
   spec.format = kWinogradPanels;
-  spec.params = {launch.outputs, launch.channels,      table.widths.granule, table.widths.widest,
-                 launch.size,    launch.kernel_planes, launch.first_plane,   launch.kernel.d};
-  const int64_t packed = size.Kernels() * PackedFloats(table.widths, launch.K(), launch.outputs);
+  spec.params = {launch.outputs,       launch.channels,    table.widths.granule, table.widths.widest, launch.size,
+                 launch.kernel_planes, launch.first_plane, launch.kernel.d,      launch.groups};
+  const int64_t packed = launch.groups * size.Kernels() * PackedFloats(table.widths, launch.K(), launch.outputs);
   spec.bytes = static_cast<uint64_t>(packed) * sizeof(float);
   choice->packs.push_back(spec);
   choice->spacious = true;
   choice->units = launch.Units();
   choice->scratch_per_worker = static_cast<uint64_t>(WinogradScratch(launch, size.Points()).floats) * sizeof(float);
   choice->in_place = InPlace(call, launch.epilogue);
-  const auto products = static_cast<double>(launch.Images() * launch.tiles_h * launch.tiles_w * launch.channels);
+  const auto products =
+      static_cast<double>(launch.groups * launch.Images() * launch.tiles_h * launch.tiles_w * launch.channels);
   choice->cost_us =
       2.0 * size.Points() * products * MetPlanes(launch) * static_cast<double>(launch.outputs) / kFlopsPerMicrosecond +
       4.0 * static_cast<double>(packed) / kBytesPerMicrosecond;

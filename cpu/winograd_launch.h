@@ -14,9 +14,9 @@ inline constexpr int64_t kWinogradPlanes = 4;  // of a unit, at most
 
 struct WinogradLaunch {
   Epilogue epilogue;
-  int32_t bias;  // source, or -1
-  int32_t size;  // of WinogradTable
-  int64_t batch, channels, outputs;
+  int32_t bias;                              // source, or -1
+  int32_t size;                              // of WinogradTable
+  int64_t batch, groups, channels, outputs;  // channels and outputs of one group
   // Without the planes of the kernel that meet nothing but padding. Each dilation.h-th row and dilation.w-th column of
   // the result, from one of the first ones on, are an image of their own.
   Dims3 in, out, kernel, stride, pad, dilation;
@@ -24,7 +24,7 @@ struct WinogradLaunch {
   int64_t kernel_planes, first_plane;  // of the weights
   int64_t src_image;
   Dims3 src;
-  // A unit: at most `planes` planes of tile_rows x tile_cols tiles of one image, panels_per_unit panels.
+  // A unit: at most `planes` planes of tile_rows x tile_cols tiles of one image and group, panels_per_unit panels.
   int64_t tiles_h, tiles_w, planes, tile_rows, tile_cols, plane_blocks, row_blocks, col_blocks;
   int64_t panels, panels_per_unit, panel_blocks;
 
@@ -35,7 +35,7 @@ struct WinogradLaunch {
   int64_t UnitTiles() const { return planes * PlaneTiles(); }
   int64_t Span(int64_t planes_now) const { return (planes_now - 1) * stride.d + (kernel.d - 1) * dilation.d + 1; }
   int64_t Images() const { return batch * dilation.h * dilation.w; }
-  int64_t Blocks() const { return Images() * plane_blocks * row_blocks * col_blocks; }
+  int64_t Blocks() const { return Images() * groups * plane_blocks * row_blocks * col_blocks; }
   int64_t Units() const { return Blocks() * panel_blocks; }
   int64_t K() const { return kernel.d * channels; }
   // Those of the kernel that meet one of the image's.

@@ -13,20 +13,22 @@ Status PackWinograd(const PackSpec& spec, const HostTensor& src, std::span<std::
   const int64_t outputs = spec.params[0], channels = spec.params[1];
   const PanelWidths widths = {static_cast<int>(spec.params[2]), static_cast<int>(spec.params[3])};
   const WinogradSize& winograd = ChosenWinogradTable()->sizes[spec.params[4]];
-  const int64_t planes = spec.params[5], first = spec.params[6], kept = spec.params[7];
+  const int64_t planes = spec.params[5], first = spec.params[6], kept = spec.params[7], groups = spec.params[8];
   const int64_t taps = winograd.taps * winograd.taps, k = kept * channels;
   const int64_t floats = winograd.Kernels() * PackedFloats(widths, k, outputs);
-  if (dst.size() != static_cast<uint64_t>(floats) * sizeof(float)) return Internal("pack ", kWinogradPanels);
+  if (dst.size() != static_cast<uint64_t>(groups * floats) * sizeof(float)) return Internal("pack ", kWinogradPanels);
   if (widths.widest > kMaxWidth) return Internal("pack ", kWinogradPanels, ": panels of ", widths.widest);
   const VectorTable& vector = *ChosenVectorTable();
-  const auto* weight = static_cast<const float*>(src.data);
   // The planes of a kernel follow each other channel by channel.
   const int64_t count = channels * planes, most = kFloats / taps;
-  for (int64_t p = 0; p < NumPanels(widths, outputs); ++p) {
-    const Panel panel = PanelAt(widths, outputs, p);
+  const int64_t panels = NumPanels(widths, outputs);
+  for (int64_t p = 0; p < groups * panels; ++p) {
+    const Panel panel = PanelAt(widths, outputs, p % panels);
+    const int64_t group = p / panels;
+    const auto* weight = static_cast<const float*>(src.data) + group * outputs * count * taps;
     const int64_t width = panel.width;
     alignas(64) float block[kFloats * kMaxWidth] = {};
-    auto* out = reinterpret_cast<float*>(dst.data()) + panel.col * k * winograd.Kernels();
+    auto* out = reinterpret_cast<float*>(dst.data()) + group * floats + panel.col * k * winograd.Kernels();
     for (int64_t begin = 0; begin < count; begin += most) {
       const int64_t end = std::min(begin + most, count);
       vector.transpose(weight + (panel.col * count + begin) * taps, count * taps, block, width, panel.cols,

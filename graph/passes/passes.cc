@@ -6,6 +6,7 @@ std::span<const Pass> Passes() {
   static constexpr Pass kPasses[] = {
       {"fuse quantized", FuseQuantized, true},  // before weights become floats
       {"fold constants", FoldConstants},
+      {"lower scatter", LowerScatter},
       {"remove shape arithmetic", RemoveShapeArithmetic},
       {"remove dead nodes", RemoveDeadNodes},
       {"remove no-ops", RemoveNoOps},

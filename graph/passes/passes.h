@@ -12,6 +12,7 @@ namespace moka {
 // graph.outputs stay what they are: a value that is asked for is never fused away.
 Status FuseQuantized(Graph& graph);               // DequantizeLinear, operators, QuantizeLinear: on bytes
 Status FoldConstants(Graph& graph);               // computes what depends on constants only
+Status LowerScatter(Graph& graph);                // ScatterND that replaces a box becomes Slice and Concat
 Status RemoveShapeArithmetic(Graph& graph);       // nodes whose results are known from the shapes of the inputs
 Status RemoveDeadNodes(Graph& graph);             // nodes that no output needs
 Status RemoveNoOps(Graph& graph);                 // Identity, Reshape to the same shape, Cast to the same type ...

@@ -271,6 +271,21 @@ TEST_P(Conv, WinogradWithStrides) {
   CheckOp(device(), test, Kernel("conv_igemm"), 3e-5, "uneven");
 }
 
+TEST_P(Conv, WinogradOfGroups) {
+  std::mt19937 random(37);
+  for (int i = 0; i < 6; ++i) {
+    ConvShape shape =
+        Same3x3(Pick(random, {64, 69}), Pick(random, {40, 64, 71}), Pick(random, {47, 48}), Pick(random, {47, 50}));
+    shape.groups = Pick(random, {2, 3});
+    shape.batch = Pick(random, {1, 1, 2});
+    shape.stride[0] = shape.stride[1] = Pick(random, {1, 1, 2});
+    shape.bias = random() % 2 == 0;
+    OpTest test;
+    ASSERT_TRUE(MakeConv(shape, random, &test));
+    CheckOp(device(), test, Kernel("conv_winograd"), kWinogradTolerance, shape.Name());
+  }
+}
+
 // F(2x2, 5x5).
 TEST_P(Conv, WinogradOfFiveTaps) {
   std::mt19937 random(23);
@@ -392,6 +407,7 @@ TEST_P(Conv, Epilogues) {
         shape.in = {36, 43, 1};
         shape.dilation = {2, 2, 1};
         shape.begin = shape.end = {2, 2, 0};
+        shape.groups = 2;
       }
       if (family == "depthwise") {
         shape.groups = 35;
@@ -443,13 +459,15 @@ TEST_P(Conv, BitIdenticalForAnyNumberOfThreads) {
   strided.stride = {2, 2, 1};
   ConvShape depthwise = Same3x3(1, 1, 79, 80);
   depthwise.groups = 48;
+  ConvShape groups = Same3x3(48, 40, 30, 40);
+  groups.groups = 3;
   ConvShape volume = Same3x3(40, 48, 0, 0);
   volume.rank = 3;
   volume.in = {3, 25, 24};
   volume.kernel = {3, 3, 3};
   volume.begin = volume.end = {1, 1, 1};
   for (ConvShape shape :
-       {strided, volume, Same3x3(32, 48, 40, 40), Same3x3(3, 48, 60, 75), Same3x3(64, 2, 45, 45), depthwise}) {
+       {strided, groups, volume, Same3x3(32, 48, 40, 40), Same3x3(3, 48, 60, 75), Same3x3(64, 2, 45, 45), depthwise}) {
     shape.batch = 2;
     OpTest test;
     ASSERT_TRUE(MakeConv(shape, random, &test));

@@ -112,28 +112,31 @@ struct Planes {
   int64_t planes, first, kept;
 };
 
-void CheckWinogradPanels(const TileTable& table, int64_t size, int64_t outputs, int64_t channels, const Planes& d) {
+void CheckWinogradPanels(const TileTable& table, int64_t size, int64_t outputs, int64_t channels, const Planes& d,
+                         int64_t groups = 1) {
   const WinogradSize& winograd = ChosenWinogradTable()->sizes[size];
   const auto g = KernelTransform(winograd);
   const auto side = static_cast<int64_t>(g.size()), points = side * side, k = d.kept * channels;
   const auto taps = static_cast<size_t>(winograd.taps);
   ASSERT_EQ(points, winograd.Kernels());
-  const OddWeight weight(outputs * channels * d.planes * static_cast<int64_t>(taps * taps));
+  const OddWeight weight(groups * outputs * channels * d.planes * static_cast<int64_t>(taps * taps));
   PackSpec spec;
-  spec.params = {outputs, channels, table.widths.granule, table.widths.widest, size, d.planes, d.first, d.kept};
-  spec.bytes = static_cast<uint64_t>(points * PackedFloats(table.widths, k, outputs)) * sizeof(float);
+  spec.params = {outputs, channels, table.widths.granule, table.widths.widest, size, d.planes, d.first, d.kept, groups};
+  const int64_t group_floats = points * PackedFloats(table.widths, k, outputs);
+  spec.bytes = static_cast<uint64_t>(groups * group_floats) * sizeof(float);
   const std::vector<float> packed = PackWith(&PackWinograd, spec, weight.tensor);
-  for (int64_t p = 0; p < NumPanels(table.widths, outputs); ++p) {
-    const Panel panel = PanelAt(table.widths, outputs, p);
-    const int64_t width = panel.width;
-    const float* from = packed.data() + panel.col * k * points;
+  const int64_t panels = NumPanels(table.widths, outputs);
+  for (int64_t p = 0; p < groups * panels; ++p) {
+    const Panel panel = PanelAt(table.widths, outputs, p % panels);
+    const int64_t width = panel.width, group = p / panels;
+    const float* from = packed.data() + group * group_floats + panel.col * k * points;
     for (int64_t e = 0; e < points * k * width; ++e) {
       const int64_t n = e % width, c = e / width % channels, point = e / width / k;
       const int64_t plane = e / width % k / channels + d.first;
       const auto &row = g[static_cast<size_t>(point / side)], &column = g[static_cast<size_t>(point % side)];
       double want = 0;
       for (size_t tap = 0; n < panel.cols && tap < taps * taps; ++tap) {
-        const int64_t from_plane = ((panel.col + n) * channels + c) * d.planes + plane;
+        const int64_t from_plane = ((group * outputs + panel.col + n) * channels + c) * d.planes + plane;
         want += row[tap / taps] * column[tap % taps] *
                 static_cast<double>(
                     OddWeight::At(from_plane * static_cast<int64_t>(taps * taps) + static_cast<int64_t>(tap)));
@@ -153,6 +156,7 @@ TEST(WinogradPanels, HoldTransformedKernels) {
     for (const Planes& d : {Planes{3, 0, 3}, Planes{3, 1, 1}, Planes{5, 2, 3}, Planes{11, 0, 10}}) {
       CheckWinogradPanels(*table, size, 67, 5, d);
     }
+    CheckWinogradPanels(*table, size, 67, 9, {1, 0, 1}, 3);
   }
 }
 

@@ -36,6 +36,55 @@ TEST(Passes, ShapeArithmeticDisappearsWithSymbolicDims) {
   EXPECT_EQ(Optimized(graph).nodes.size(), 2u);
 }
 
+// The places of a box, in the order of the updates.
+ValueId Places(GraphBuilder& b, const std::vector<int64_t>& begin, const Shape& size) {
+  Shape shape = size;
+  shape.push_back(static_cast<int64_t>(size.size()));
+  std::vector<double> places;
+  int64_t count = 1;
+  for (const int64_t n : size) count *= n;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t below = count;
+    for (size_t d = 0; d < size.size(); ++d) {
+      below /= size[d];
+      places.push_back(static_cast<double>(begin[d] + i / below % size[d]));
+    }
+  }
+  return b.Constant(DataType::kI64, shape, places);
+}
+
+TEST(Passes, ScatteredBoxesAreConcatenated) {
+  struct Case {
+    std::vector<int64_t> begin;
+    Shape size;
+    int slices, concats;
+  };
+  for (const Case& c : {Case{{0, 0, 0}, {3, 4, 5}, 0, 0}, Case{{0, 1, 2}, {3, 3, 2}, 3, 2},
+                        Case{{1, 0, 4}, {1, 4, 1}, 3, 2}, Case{{2}, {1}, 1, 1}, Case{{0, 0}, {3, 2}, 1, 1}}) {
+    GraphBuilder b;
+    const ValueId x = b.Input("x", {3, 4, 5}), data = b.Node("Neg", {x});
+    std::vector<Dim> updates;
+    for (size_t d = 0; d < 3; ++d)
+      updates.push_back(Dim(d < c.size.size() ? c.size[d] : int64_t{3} + static_cast<int64_t>(d)));
+    const ValueId y = b.Input("y", updates);
+    const Graph graph =
+        Optimized(b.Finish({b.Node("Exp", {b.Node("ScatterND", {data, Places(b, c.begin, c.size), y})})}));
+    EXPECT_EQ(CountOps(graph, "ScatterND"), 0);
+    EXPECT_EQ(CountOps(graph, "Slice"), c.slices);
+    EXPECT_EQ(CountOps(graph, "Concat"), c.concats);
+  }
+}
+
+TEST(Passes, OtherPlacesAreScattered) {
+  GraphBuilder b;
+  const ValueId x = b.Input("x", {3, 4}), y = b.Input("y", {2, 4});
+  const ValueId swapped = b.Constant(DataType::kI64, {2, 1}, {1, 0}),
+                last = b.Constant(DataType::kI64, {2, 1}, {-2, -1});
+  const ValueId added = b.Node("ScatterND", {x, Places(b, {0}, {2}), y}, {{"reduction", std::string("add")}});
+  Graph graph = b.Finish({b.Node("ScatterND", {x, swapped, y}), b.Node("ScatterND", {x, last, y}), added});
+  EXPECT_EQ(CountOps(Optimized(graph), "ScatterND"), 3);
+}
+
 TEST(Passes, ConstantOutputsBecomeCopies) {
   GraphBuilder b;
   b.Input("x", {2, 3});
