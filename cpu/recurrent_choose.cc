@@ -80,7 +80,7 @@ void FillOperands(const OpCall& call, RecurrentLaunch* launch) {
   if (launch->has_y != 0) launch->y = params.StridesOfY(call.dst[0]);
 }
 
-// Only where a vector is multiplied as two halves: other processors have no time left beside loads.
+// Only where a vector is multiplied as two halves, as on Zen 4: Zen 5 was slower with it.
 bool RunsAhead(const Simd& simd, const RecurrentLaunch& launch) {
   if (simd.recurrent->product == nullptr || simd.tile->widths.granule == simd.recurrent->lanes) return false;
   const auto widest = [&](const RecurrentWeight& weight) {
