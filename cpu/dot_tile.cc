@@ -124,7 +124,9 @@ bool DotsPay(const TileTable& dots, const TileTable& tiles, int64_t columns, int
   constexpr int64_t kEnd = 4;  // vectors of work after the products of a sum
   if (columns > dots.widths.widest) return false;
   const int64_t by_lanes = columns * (num_segments * CeilDiv(k_len, dots.lanes) + kEnd) * dots.lanes;
-  return by_lanes < num_segments * k_len * RoundUp(columns, tiles.widths.granule);
+  // The choice is the same on all machines with this target.
+  const TileTable& others = tiles.variant != nullptr ? *tiles.variant(true) : tiles;
+  return by_lanes < num_segments * k_len * RoundUp(columns, others.widths.granule);
 }
 }  // namespace moka::cpu
 #endif
