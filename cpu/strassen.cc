@@ -38,7 +38,8 @@ int64_t PanelPairs(const PanelWidths& widths, int64_t n) {
 }
 
 bool HasPairs(const TileTable& table, int64_t k, int64_t n) {
-  return table.summing[1] != nullptr && k % 2 == 0 && k / 2 >= kLeastHalfK && n >= kLeastColumns && PanelPairs(table.widths, n) > 0;
+  return table.summing[1] != nullptr && k % 2 == 0 && k / 2 >= kLeastHalfK && n >= kLeastColumns &&
+         PanelPairs(table.widths, n) > 0;
 }
 
 PackSpec PairedPanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n) {

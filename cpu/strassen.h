@@ -15,9 +15,11 @@ namespace moka::cpu {
 // the lengths of their columns lie close together, else 0.
 inline constexpr std::string_view kPairedPanels = "cpu/paired_panels.1";
 // Of neighbouring panels, where all are of the widest kind. (Narrower ones would be multiplied plainly beside them, and
-// columns of the same weights get other sums so: enough to tell the classes of ONNX's SqueezeNet apart, which are equal.)
+// columns of the same weights get other sums so: enough to tell the classes of ONNX's SqueezeNet apart, which are
+// equal.)
 int64_t PanelPairs(const PanelWidths& widths, int64_t n);
-bool HasPairs(const TileTable& table, int64_t k, int64_t n);  // enough for PairedPanelPackSpec, and tiles that make sums
+// Enough for PairedPanelPackSpec, and tiles that make sums.
+bool HasPairs(const TileTable& table, int64_t k, int64_t n);
 PackSpec PairedPanelPackSpec(int src, const PanelWidths& widths, const PanelSource& dense, int64_t n);
 Status PackPairedPanels(const PackSpec& spec, const HostTensor& src, std::span<std::byte> dst);
 

@@ -376,11 +376,8 @@ TEST_P(Conv, SmallOnesAreDividedAmongWorkers) {
     int64_t in, out, size;
     bool divided;
   };
-  for (const Small& small : {Small{40, 240, 14, true},
-                             {240, 40, 14, true},
-                             {288, 96, 7, true},
-                             {16400, 8, 13, true},
-                             {16, 24, 14, false}}) {
+  for (const Small& small :
+       {Small{40, 240, 14, true}, {240, 40, 14, true}, {288, 96, 7, true}, {16400, 8, 13, true}, {16, 24, 14, false}}) {
     ConvShape shape;
     shape.in_per_group = small.in;
     shape.out_per_group = small.out;
