@@ -20,9 +20,8 @@ constexpr std::string_view kFormat = "cpu/depthwise.2";
 constexpr double kUnitPoints = 64 << 10;  // multiply-adds of one unit, at least
 constexpr int64_t kSmallImage = 64;       // pixels
 constexpr int64_t kManyWeights = 160 << 10;
-constexpr int64_t kCacheFloats = 256 << 10;  // of an L2 cache
-constexpr int64_t kCachedFloats = 8 << 10;   // of an L1 cache
-constexpr int64_t kFewestCached = 32;        // channels
+constexpr int64_t kL1Floats = 8 << 10, kL2Floats = 256 << 10;  // of a core's caches
+constexpr int64_t kFewestCached = 32;                          // channels
 
 struct DepthwiseLaunch {
   Epilogue epilogue;
@@ -41,7 +40,7 @@ struct DepthwiseLaunch {
 int64_t CachedChannels(const DepthwiseLines& line, int64_t out_h, int64_t step) {
   const int64_t reads = (line.kernel_h + line.stride_h) * line.in_w, writes = 2 * line.out.width;
   const int64_t weights = line.kernel_h * line.kernel_w;
-  const int64_t channels = kCachedFloats / (reads + writes + weights) / step * step;
+  const int64_t channels = kL1Floats / (reads + writes + weights) / step * step;
   const bool pays = line.group == 1 && out_h * line.out.width > kSmallImage && channels >= kFewestCached;
   return pays ? channels : RoundUp(line.out.channels, step);
 }
@@ -147,7 +146,7 @@ void RunCached(const KernelArgs& args, int64_t image, int64_t first, int64_t las
   DepthwiseLines block = launch.block;
   block.src = args.Src(0) + image * launch.src_image + begin / block.repeat;
   block.y = first * block.stride_h - launch.pad_h;
-  block.ahead = !ring && block.in_h * block.src_row > kCacheFloats;
+  block.ahead = !ring && block.in_h * block.src_row > kL2Floats;
   block.weight = static_cast<const float*>(args.packs[0]) + begin * block.kernel_h * block.kernel_w * block.group;
   block.out = OutputOfLines(args, launch.epilogue, launch.has_bias != 0, (image * launch.out_h + first) * width,
                             last - first, width, end - begin);
@@ -157,6 +156,7 @@ void RunCached(const KernelArgs& args, int64_t image, int64_t first, int64_t las
   (block.group == 1 ? args.simd->depthwise->lines : args.simd->depthwise->grouped)(block);
 }
 
+// The same, a part of the channels after the other, and then the program.
 void RunChannels(const KernelArgs& args, int64_t image, int64_t first, int64_t last, int64_t begin, int64_t end,
                  bool ring, int worker) {
   const auto& launch = args.Launch<DepthwiseLaunch>();

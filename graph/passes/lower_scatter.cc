@@ -25,7 +25,8 @@ bool FindBox(const Graph& graph, const Node& node, Box* box) {
   const HostTensor& places = *graph.value(node.src[1]).constant;
   const std::vector<Dim>& dims = graph.value(node.src[0]).tensor.dims;
   const int depth = places.desc.rank - 1;
-  if (places.desc.NumElements() == 0 || places.desc.dims[static_cast<size_t>(depth)] != depth) return false;
+  if (places.desc.type != DataType::kI64 || places.desc.NumElements() == 0) return false;
+  if (static_cast<size_t>(depth) > dims.size() || places.desc.dims[static_cast<size_t>(depth)] != depth) return false;
   *box = {};
   for (size_t d = 0; d < dims.size(); ++d) {
     if (!dims[d].is_constant()) return false;
@@ -116,13 +117,13 @@ class Lowering {
 }  // namespace
 
 Status LowerScatter(Graph& graph) {
-  const std::vector<Node> old = std::move(graph.nodes);
+  std::vector<Node> old = std::move(graph.nodes);
   graph.nodes.clear();
-  for (const Node& node : old) {
+  for (Node& node : old) {
     Box box;
     std::vector<Node> made;
     if (FindBox(graph, node, &box)) made = Lowering(graph, node, box).Run();
-    if (made.empty()) made.push_back(node);
+    if (made.empty()) graph.nodes.push_back(std::move(node));
     for (Node& next : made) graph.nodes.push_back(std::move(next));
   }
   return Status();
