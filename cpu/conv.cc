@@ -274,16 +274,16 @@ void RunUnit(const KernelArgs& args, const ConvLaunch& launch, const ConvUnit& u
   auto** dst = reinterpret_cast<float**>(scratch) + pixels;
   auto** residual = epilogue.residual >= 0 ? a + 2 * pixels : nullptr;
   const int64_t element = launch.Element();
-  for (int64_t line = 0, i = 0; line < unit.lines; ++line) {
-    const int64_t row = OutputRow(launch.shape, unit, line);
+  for (int64_t line = 0; line < unit.lines; ++line) {
+    const int64_t row = OutputRow(launch.shape, unit, line), i = line * unit.cols;
     const std::byte* first = reinterpret_cast<const std::byte*>(inputs.base) + line * inputs.line_stride * element;
-    for (int64_t x = 0; x < unit.cols; ++x, ++i) {
-      a[i] = reinterpret_cast<const float*>(first + x * inputs.pixel_stride * element);
-      dst[i] = args.Dst() + RowOffset(micro, micro.dst, row + x);
-      if (residual == nullptr) continue;
-      const int k = epilogue.residual;
-      residual[i] = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row + x);
+    for (int64_t x = 0; x < unit.cols; ++x) {
+      a[i + x] = reinterpret_cast<const float*>(first + x * inputs.pixel_stride * element);
     }
+    SetRowsOfLine(micro, micro.dst, args.Dst(), row, 1, unit.cols, dst + i);
+    if (residual == nullptr) continue;
+    const int k = epilogue.residual;
+    SetRowsOfLine(micro, micro.src[k], args.Src(micro.src_index[k]), row, 1, unit.cols, residual + i);
   }
   Block block = {&table,
                  pixels,

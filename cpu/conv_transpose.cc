@@ -353,17 +353,16 @@ int SetSegments(const ConvTransposeLaunch& launch, const Inputs& inputs, const P
 int64_t SetPixels(const KernelArgs& args, const ConvTransposeLaunch& launch, const Unit& unit, const Inputs& inputs,
                   const PhaseRun& phase, const float** a, float** dst, const float** residual) {
   const MicroLaunch& micro = launch.epilogue.micro;
+  const int64_t step = launch.stride[kW], cols = CeilDiv(launch.out[kW] - phase.col, step);
   int64_t i = 0, row = phase.h.input;
-  for (int64_t line = phase.line; line < unit.lines; line += launch.stride[kH], ++row) {
-    const int64_t first = OutputRow(launch, unit, line);
+  for (int64_t line = phase.line; line < unit.lines; line += launch.stride[kH], ++row, i += cols) {
+    const int64_t first = OutputRow(launch, unit, line) + phase.col;
     const float* at = inputs.base + row * inputs.row_step + phase.w.input * inputs.pixel_step;
-    for (int64_t col = phase.col; col < launch.out[kW]; col += launch.stride[kW], ++i, at += inputs.pixel_step) {
-      a[i] = at;
-      dst[i] = args.Dst() + RowOffset(micro, micro.dst, first + col);
-      if (residual == nullptr) continue;
-      const int k = launch.epilogue.residual;
-      residual[i] = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], first + col);
-    }
+    for (int64_t col = 0; col < cols; ++col) a[i + col] = at + col * inputs.pixel_step;
+    SetRowsOfLine(micro, micro.dst, args.Dst(), first, step, cols, dst + i);
+    if (residual == nullptr) continue;
+    const int k = launch.epilogue.residual;
+    SetRowsOfLine(micro, micro.src[k], args.Src(micro.src_index[k]), first, step, cols, residual + i);
   }
   return i;
 }

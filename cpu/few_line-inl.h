@@ -126,15 +126,31 @@ HWY_INLINE void FewTileAt(const FewLines& few, const RowsInside& rows, int64_t l
   FewTile<kPixels, kStep>(few, source, rows, line, x);
 }
 
+// Asks for what the tile below reads besides what this one did: the picture comes from afar, a little at a time.
+template <int kPixels, int kStep>
+HWY_INLINE void FetchBelow(const FewLines& few, const RowsInside& rows, const RowsInside& below, int64_t x) {
+  const int64_t first = std::max<int64_t>(x * few.stride_w - few.pad_w, 0) * few.depth;
+  const int64_t end = std::min(first + kPixels * kStep, few.in_w * few.depth);
+  const int64_t last = rows.y + (rows.end - rows.begin - 1) * few.dilation_h;
+  for (int64_t y = below.y; y < below.y + (below.end - below.begin) * few.dilation_h; y += few.dilation_h) {
+    if (y <= last) continue;
+    for (int64_t plane = 0; plane < few.planes; ++plane) {
+      const float* row = few.src + y * few.src_row + plane * few.src_plane;
+      for (int64_t i = first; i < end; i += kPrefetchStep) hwy::Prefetch(row + i);
+    }
+  }
+}
+
 // The last tile of a line may overlap the one before, whose pixels it computes once more.
 template <int kStep>
 void FewTiles(const FewLines& few) {
   const int64_t width = few.out.width;
   for (int64_t line = 0; line < few.out.lines; ++line) {
-    const RowsInside rows(few, line);
+    const RowsInside rows(few, line), below(few, line + 1);
     int64_t x = 0;
     if (width >= kFewPixels) {
       for (; x < width; x += kFewPixels) {
+        FetchBelow<kFewPixels, kStep>(few, rows, below, x);
         FewTileAt<kFewPixels, kStep>(few, rows, line, std::min(x, width - kFewPixels));
       }
     }

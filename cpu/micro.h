@@ -46,6 +46,16 @@ inline int64_t RowOffset(const MicroLaunch& launch, const MicroLaunch::Operand& 
   return offset;
 }
 
+// Fills rows[i] with the place of row `first + i * step` of an operand. All of them differ in the last of the dimensions
+// that rows are of, so that places are taken apart once.
+template <class T>
+void SetRowsOfLine(const MicroLaunch& launch, const MicroLaunch::Operand& operand, T* base, int64_t first, int64_t step,
+                   int64_t count, T** rows) {
+  const int64_t offset = RowOffset(launch, operand, first);
+  const int64_t apart = count > 1 ? RowOffset(launch, operand, first + step) - offset : 0;
+  for (int64_t i = 0; i < count; ++i) rows[i] = base + offset + i * apart;
+}
+
 // Bytes of scratch that RunMicro needs.
 uint64_t MicroScratchBytes();
 
