@@ -14,6 +14,7 @@
 #include "cpu/grouped_line-inl.h"
 #include "cpu/line_output-inl.h"
 #include "cpu/simd-inl.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -168,6 +169,8 @@ struct TwoLines {
         const float* p_src = src;
         MOKA_UNROLL for (int i = 0; i < kInputs; ++i) {
           const V in = InRegister(Load(part, neighbours.At(i, p_src)));
+          // Of the next tile: with strides of 2 there is little to multiply for what is read.
+          if (kPixels > 1 && kStride > 1) hwy::Prefetch(p_src + kPixels * kStride * pixel);
           MOKA_UNROLL for (int p = 0; p < kPixels; ++p) {
             const int k = i - p * kStride;
             if (k < 0 || k >= kKernel) continue;
