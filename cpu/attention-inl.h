@@ -6,8 +6,11 @@
 #define MOKA_CPU_ATTENTION_INL_H_
 #endif
 
+#include <algorithm>
+
 #include "cpu/fold-inl.h"
 #include "cpu/math-inl.h"
+#include "cpu/row.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace moka::cpu {
@@ -74,28 +77,38 @@ HWY_INLINE V OtherLanes(PartVector part, V v, V other) {
   return hn::IfThenElse(hn::FirstN(D(), static_cast<size_t>(part.count)), v, other);
 }
 
-// One function, so that the passes of a row overlap with those of the next one.
-float Attend(float* x, float factor, float cap, const float* bias, float* largest, int64_t n) {
+// Scores of a row, and the largest of them.
+float ScoreAndFold(const AttendRow& row, float factor, float cap) {
   const D d;
+  const float* bias = row.bias;
   if (cap > 0) {
-    ScoreRow(x, factor, cap, bias, n);
+    ScoreRow(row.x, factor, cap, bias, row.n);
     factor = 1;
     bias = nullptr;
   }
   const V f = hn::Set(d, factor);
-  V most = hn::Set(d, *largest);
-  ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR {
-    V y = hn::Mul(Load(part, x + i), f);
+  V most = hn::Set(d, row.largest);
+  ForEachVector(row.n, [&](auto part, int64_t i) HWY_ATTR {
+    V y = hn::Mul(Load(part, row.x + i), f);
     if (bias != nullptr) y = hn::Add(y, Load(part, bias + i));
-    Store(part, y, x + i);
+    Store(part, y, row.x + i);
     most = MaxNan(most, OtherLanes(part, y, most));
   });
-  *largest = JoinLanes<Fold::kMax>(most);
-  if (*largest == FoldStart(Fold::kMax)) {  // all are masked
-    ForEachVector(n, [&](auto part, int64_t i) HWY_ATTR { Store(part, hn::Zero(d), x + i); });
-    return 0;
+  return JoinLanes<Fold::kMax>(most);
+}
+
+// Pass by pass over some rows, so that a core works on several: each row waits for its largest score, then for its sum.
+void Attend(AttendRow* rows, int64_t count, float factor, float cap) {
+  for (int64_t r = 0; r < count; ++r) rows[r].largest = ScoreAndFold(rows[r], factor, cap);
+  for (int64_t r = 0; r < count; ++r) {
+    AttendRow& row = rows[r];
+    if (row.largest == FoldStart(Fold::kMax)) {  // all are masked
+      std::fill_n(row.x, row.n, 0.0f);
+      row.sum = 0;
+    } else {
+      row.sum = ExpInPlace(row.x, row.largest, row.n);
+    }
   }
-  return ExpInPlace(x, *largest, n);
 }
 
 // Four rows beside each other hide the latency of the additions.

@@ -146,15 +146,23 @@ void RunBlock(const KernelArgs& args, const AttentionLaunch& launch, int64_t uni
   const auto* mask = static_cast<const std::byte*>(p.mask.present() ? args.src[kMask] : nullptr);
   const auto mask_bytes = static_cast<int64_t>(p.mask.present() ? SizeOf(p.mask.type) : 0);
   FlashRow rows[kFlashRows];
-  for (int64_t r = 0; r < count; ++r) {
-    const int64_t i = (first + r) % p.q_length;
+  for (int64_t r = 0; r < count;) {
+    const int64_t i = (first + r) % p.q_length, end = std::min(count, r + p.q_length - i);
     const Index at = {b, kv_head * p.group() + (first + r) / p.q_length, i, 0};
-    FlashRow& row = rows[r];
-    row = {args.Src(kQuery) + OffsetOf(p.q, at), args.Dst() + OffsetOf(p.y, at), nullptr, nullptr, 0, 0, false, 0};
-    if (mask != nullptr) row.mask = mask + OffsetOf(p.mask, at) * mask_bytes;
-    if (launch.has_scores != 0) row.scores = args.Dst(3) + OffsetOf(launch.scores, at);
-    p.Window(i, offset, limit, &row.begin, &row.end);
-    row.end = std::min(row.end, limit);
+    const float* query = args.Src(kQuery) + OffsetOf(p.q, at);
+    float* output = args.Dst() + OffsetOf(p.y, at);
+    const std::byte* row_mask = mask != nullptr ? mask + OffsetOf(p.mask, at) * mask_bytes : nullptr;
+    float* scores = launch.has_scores != 0 ? args.Dst(3) + OffsetOf(launch.scores, at) : nullptr;
+    for (const int64_t before = r; r < end; ++r) {
+      FlashRow& row = rows[r];
+      row = {query, output, row_mask, scores, 0, 0, false, 0};
+      p.Window(i + r - before, offset, limit, &row.begin, &row.end);
+      row.end = std::min(row.end, limit);
+      query += p.q.strides[2];
+      output += p.y.strides[2];
+      if (mask != nullptr) row_mask += p.mask.strides[2] * mask_bytes;
+      if (scores != nullptr) scores += launch.scores.strides[2];
+    }
   }
   block.Run({rows, static_cast<size_t>(count)}, CacheOf(args, launch, false, b, kv_head),
             CacheOf(args, launch, true, b, kv_head), p.past_length);

@@ -9,7 +9,6 @@
 
 #include "cpu/bf16_tile.h"
 #include "cpu/pack.h"
-#include "cpu/row.h"
 
 namespace moka::cpu {
 namespace {
@@ -39,7 +38,7 @@ FlashBlock::Layout::Layout(const FlashShape& shape, const Simd& simd) {
   sums = scores + shape.block_rows * kKeys;
   panel = sums + RoundUp(shape.block_rows * shape.v_size, 16);
   bias = panel + widest * deepest;
-  floats = bias + kKeys;
+  floats = bias + kAttendRows * kKeys;
 }
 
 int64_t FlashBlock::ScratchFloats(const FlashShape& shape, const Simd& simd) { return Layout(shape, simd).floats; }
@@ -68,13 +67,13 @@ void FlashBlock::Run(std::span<const FlashRow> rows, const FlashCache& keys, con
     pointers(0)[r] = row.query;
     pointers(1)[r] = scores(r);
     pointers(2)[r] = sums(r);
-    std::fill_n(sums(r), shape_.v_size, 0.0f);
     if (!rounds()) continue;
     float* rounded = scratch_ + layout_.queries + r * layout_.query_step;
     simd_.bf16->round(row.query, shape_.size, rounded);
     pointers(3)[r] = rounded;
     pointers(4)[r] = scratch_ + layout_.weights + r * layout_.weight_step;
   }
+  fresh_ = true;
   for (int64_t j = first; j < last;) {
     // A block lies in the past or after it.
     const bool old = j < past_length;
@@ -83,11 +82,17 @@ void FlashBlock::Run(std::span<const FlashRow> rows, const FlashCache& keys, con
       return old ? cache.past + j * cache.past_step : cache.now + (j - past_length) * cache.now_step;
     };
     MultiplyKeys(at(keys), old ? keys.past_step : keys.now_step, count);
-    for (int64_t r = 0; r < static_cast<int64_t>(rows.size()); ++r) Weights(r, j, count);
+    Weights(j, count);
     AddValues(at(values), old ? values.past_step : values.now_step, count);
+    fresh_ = false;
     j += count;
   }
+  if (fresh_) ClearSums();
   for (int64_t r = 0; r < static_cast<int64_t>(rows.size()); ++r) Finish(r);
+}
+
+void FlashBlock::ClearSums() {
+  for (int64_t r = 0; r < std::ssize(rows_); ++r) std::fill_n(sums(r), shape_.v_size, 0.0f);
 }
 
 void FlashBlock::Finish(int64_t r) {
@@ -152,23 +157,24 @@ void FlashBlock::MultiplyKeys(const float* k, int64_t step, int64_t keys) {
 void FlashBlock::AddValues(const float* v, int64_t step, int64_t keys) {
   const auto rows = static_cast<int64_t>(rows_.size());
   if (rows < kFewRows) {
+    if (fresh_) ClearSums();
     for (int64_t r = 0; r < rows; ++r) simd_.row->add_weighted(scores(r), v, step, keys, shape_.v_size, sums(r));
     return;
   }
   for (int64_t r = 0; r < rows && rounds(); ++r) {
     simd_.bf16->round(scores(r), keys, const_cast<float*>(pointers(4)[r]));
   }
-  Multiply(keys, shape_.v_size, pointers(rounds() ? 4 : 1), const_cast<float* const*>(pointers(2)), true,
+  Multiply(keys, shape_.v_size, pointers(rounds() ? 4 : 1), const_cast<float* const*>(pointers(2)), !fresh_,
            [&](const Panel& panel, int64_t width, float* packed) {
              CopyRows(v + panel.col, step, keys, panel.cols, width, packed);
            });
 }
 
-// What the mask adds to the scores of `count` keys; null for nothing.
-const float* FlashBlock::Bias(const FlashRow& row, int64_t first, int64_t count) {
+// What the mask adds to the scores of `count` keys; null for nothing. Rows whose bias is read later have slots apart.
+const float* FlashBlock::Bias(const FlashRow& row, int64_t slot, int64_t first, int64_t count) {
   if (shape_.mask == FlashMask::kNone) return nullptr;
   const int64_t step = shape_.mask_step;
-  float* bias = scratch_ + layout_.bias;
+  float* bias = scratch_ + layout_.bias + slot * kKeys;
   if (shape_.mask == FlashMask::kFloat) {
     const float* mask = static_cast<const float*>(row.mask) + first * step;
     if (step == 1) return mask;
@@ -192,11 +198,11 @@ void FlashBlock::HandOut(const FlashRow& row, const float* products, int64_t fir
   std::fill_n(to, begin, -kInfinity);
   std::fill(to + end, to + keys, -kInfinity);
   if (begin == end) return;
-  simd_.row->scores(to + begin, shape_.scale, shape_.softcap, Bias(row, first + begin, end - begin), end - begin);
+  simd_.row->scores(to + begin, shape_.scale, shape_.softcap, Bias(row, 0, first + begin, end - begin), end - begin);
 }
 
-// Turns scores into exponentials, relative to the largest score so far.
-void FlashBlock::Weights(int64_t r, int64_t first, int64_t keys) {
+// The scores that a row sees of a block of keys; the others weigh nothing.
+void FlashBlock::SeenScores(int64_t r, int64_t first, int64_t keys, AttendRow* attend) {
   const FlashRow& seen = rows_[static_cast<size_t>(r)];
   float* row = scores(r);
   if (seen.scores != nullptr) HandOut(seen, row, first, keys);
@@ -204,20 +210,29 @@ void FlashBlock::Weights(int64_t r, int64_t first, int64_t keys) {
   const int64_t end = std::clamp<int64_t>(seen.end - first, begin, keys), count = end - begin;
   std::fill_n(row, begin, 0.0f);
   std::fill(row + end, row + keys, 0.0f);
-  if (count == 0) return;
+  const float* bias = count > 0 ? Bias(seen, r % kAttendRows, first + begin, count) : nullptr;
+  *attend = {row + begin, bias, count, largest_[r], 0};
+}
+
+// Turns scores into exponentials, relative to the largest score so far.
+void FlashBlock::Weights(int64_t first, int64_t keys) {
   const RowTable& table = *simd_.row;
-  const float before = largest_[r];
-  float largest = before;
-  const float sum =
-      table.attend(row + begin, shape_.scale, shape_.softcap, Bias(seen, first + begin, count), &largest, count);
-  if (largest == -kInfinity) return;
-  if (largest != before && total_[r] != 0) {
-    const float factor = std::exp(before - largest);
-    table.scale(sums(r), factor, shape_.v_size);
-    total_[r] *= factor;
+  AttendRow group[kAttendRows];
+  for (int64_t begin = 0; begin < std::ssize(rows_); begin += kAttendRows) {
+    const int64_t count = std::min(kAttendRows, std::ssize(rows_) - begin);
+    for (int64_t i = 0; i < count; ++i) SeenScores(begin + i, first, keys, &group[i]);
+    table.attend(group, count, shape_.scale, shape_.softcap);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t r = begin + i;
+      if (group[i].largest != largest_[r] && total_[r] != 0) {
+        const float factor = std::exp(largest_[r] - group[i].largest);
+        if (!fresh_) table.scale(sums(r), factor, shape_.v_size);
+        total_[r] *= factor;
+      }
+      largest_[r] = group[i].largest;
+      total_[r] += group[i].sum;
+    }
   }
-  largest_[r] = largest;
-  total_[r] += sum;
 }
 
 }  // namespace moka::cpu

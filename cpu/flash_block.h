@@ -7,11 +7,12 @@
 #include <span>
 
 #include "cpu/kernel.h"
+#include "cpu/row.h"
 #include "cpu/tile.h"
 
 namespace moka::cpu {
 
-inline constexpr int64_t kFlashRows = 96;  // of a block, at most
+inline constexpr int64_t kFlashRows = 128;  // of a block, at most
 inline constexpr int64_t kFewRows = 4;     // fewer are not worth packing keys for
 
 enum class FlashMask : int32_t { kNone, kFloat, kBool };
@@ -75,8 +76,10 @@ class FlashBlock {
   const float* Pairs(const float* panel, int64_t k_len, int64_t width);
   void MultiplyKeys(const float* k, int64_t step, int64_t keys);
   void AddValues(const float* v, int64_t step, int64_t keys);
-  const float* Bias(const FlashRow& row, int64_t first, int64_t count);
-  void Weights(int64_t r, int64_t first, int64_t keys);
+  const float* Bias(const FlashRow& row, int64_t slot, int64_t first, int64_t count);
+  void SeenScores(int64_t r, int64_t first, int64_t keys, AttendRow* attend);
+  void Weights(int64_t first, int64_t keys);
+  void ClearSums();
   void HandOut(const FlashRow& row, const float* products, int64_t first, int64_t keys);
   void Finish(int64_t r);
 
@@ -85,6 +88,7 @@ class FlashBlock {
   const Layout layout_;
   float* scratch_;
   std::span<const FlashRow> rows_;
+  bool fresh_ = true;  // nothing was summed yet: sums are not zeros, but written by the first block of keys
   float largest_[kFlashRows], total_[kFlashRows];
 };
 

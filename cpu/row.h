@@ -8,6 +8,16 @@
 
 namespace moka::cpu {
 
+// Scores of a query.
+struct AttendRow {
+  float* x;
+  const float* bias;  // or null
+  int64_t n;
+  float largest;  // so far
+  float sum;      // of the exponentials
+};
+inline constexpr int64_t kAttendRows = 8;  // beside each other
+
 struct RowTable {
   // Sum of (src[i] - center)^2.
   float (*sum_squares_about)(const float* src, float center, int64_t n);
@@ -48,9 +58,9 @@ struct RowTable {
   void (*scale)(float* x, float factor, int64_t n);
   // x[i] = x[i] * factor, then cap * tanh(x[i] / cap) where cap > 0, then + bias[i] where that is not null.
   void (*scores)(float* x, float factor, float cap, const float* bias, int64_t n);
-  // x[i] = exp(scores(x[i]) - m), where m is the largest score and *largest, which becomes m; their sum. Where m is
+  // Of each row x[i] = exp(scores(x[i]) - m), where m is the largest score and `largest`, which becomes m. Where m is
   // -inf all are 0.
-  float (*attend)(float* x, float factor, float cap, const float* bias, float* largest, int64_t n);
+  void (*attend)(AttendRow* rows, int64_t count, float factor, float cap);
   // dst[j] = dot product of q and row j of k; rows of `d` floats are `step` apart.
   void (*dots)(const float* q, const float* k, int64_t step, int64_t rows, int64_t d, float* dst);
   // a[i], b[i] = c[i] * x[i] - s[i] * y[i], s[i] * x[i] + c[i] * y[i].

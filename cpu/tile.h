@@ -88,13 +88,14 @@ struct TileTable {
 };
 const TileTable* ChosenTileTable();  // null where no target was compiled
 
-// Rows of the next tile, `left` > 0 of them left: as many tiles as the largest up to `most` make, all balanced where there
-// are tiles one row smaller, the last two where there are not.
+// Rows of the next tile, `left` > 0 of them left: as many tiles as the largest up to `most` make, all balanced where those
+// have more than four rows and there are some of one less, else the last two.
 template <class Fn>
 int TileRows(Fn const* fns, int64_t left, int most = kMaxTileRows) {
   while (fns[most] == nullptr) --most;
-  if (fns[most - 1] != nullptr && left > most * (most - 1)) return most;
-  if (fns[most - 1] != nullptr && left > 2 * most) return static_cast<int>(CeilDiv(left, CeilDiv(left, most)));
+  if (most > 4 && fns[most - 1] != nullptr && left > 2 * most) {
+    return static_cast<int>(CeilDiv(left, CeilDiv(left, most)));
+  }
   int rows = left >= 2 * most ? most : left > most ? static_cast<int>((left + 1) / 2) : static_cast<int>(left);
   while (fns[rows] == nullptr) --rows;
   return rows;
