@@ -126,13 +126,21 @@ class Mappings {
   }
   void Release(const std::byte* data, size_t bytes) {
     const std::lock_guard lock(mutex_);
-    auto it = ranges_.upper_bound(data);
-    if (it == ranges_.begin()) return;
-    --it;
-    if (data + bytes <= it->first + it->second) DropPages(const_cast<std::byte*>(data), bytes);
+    if (IsInside(data, bytes)) DropPages(const_cast<std::byte*>(data), bytes);
+  }
+  bool Contain(const std::byte* data, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    return IsInside(data, bytes);
   }
 
  private:
+  bool IsInside(const std::byte* data, size_t bytes) const {
+    auto it = ranges_.upper_bound(data);
+    if (it == ranges_.begin()) return false;
+    --it;
+    return data + bytes <= it->first + it->second;
+  }
+
   std::mutex mutex_;
   std::map<const std::byte*, size_t> ranges_;
 };
@@ -182,6 +190,14 @@ void TouchPages(std::byte*, size_t) {}
 void ReleaseMappedPages([[maybe_unused]] const void* data, [[maybe_unused]] size_t bytes) {
 #if MOKA_HAS_MMAP
   Mappings::Get().Release(static_cast<const std::byte*>(data), bytes);
+#endif
+}
+
+bool IsMapped([[maybe_unused]] const void* data, [[maybe_unused]] size_t bytes) {
+#if MOKA_HAS_MMAP
+  return Mappings::Get().Contain(static_cast<const std::byte*>(data), bytes);
+#else
+  return false;
 #endif
 }
 

@@ -39,6 +39,8 @@ class MappedFile {
 // Takes the whole pages of [data, data + bytes) out of the process's memory where a MappedFile is there: they come back
 // from the file when they are read again. Does nothing elsewhere.
 void ReleaseMappedPages(const void* data, size_t bytes);
+// Whether a MappedFile is there.
+bool IsMapped(const void* data, size_t bytes);
 
 // The absolute path with symbolic links resolved. kNotFound where nothing is there.
 Result<std::string> CanonicalPath(const std::string& path);

@@ -170,11 +170,12 @@ void FlashBlock::AddValues(const float* v, int64_t step, int64_t keys) {
            });
 }
 
-// What the mask adds to the scores of `count` keys; null for nothing. Rows whose bias is read later have slots apart.
-const float* FlashBlock::Bias(const FlashRow& row, int64_t slot, int64_t first, int64_t count) {
+// What the mask adds to the scores of `count` keys; null for nothing. Rows beside each other have places of their own.
+const float* FlashBlock::Bias(int64_t r, int64_t first, int64_t count) {
   if (shape_.mask == FlashMask::kNone) return nullptr;
+  const FlashRow& row = rows_[static_cast<size_t>(r)];
   const int64_t step = shape_.mask_step;
-  float* bias = scratch_ + layout_.bias + slot * kKeys;
+  float* bias = scratch_ + layout_.bias + r % kAttendRows * kKeys;
   if (shape_.mask == FlashMask::kFloat) {
     const float* mask = static_cast<const float*>(row.mask) + first * step;
     if (step == 1) return mask;
@@ -186,9 +187,10 @@ const float* FlashBlock::Bias(const FlashRow& row, int64_t slot, int64_t first, 
   return bias;
 }
 
-void FlashBlock::HandOut(const FlashRow& row, const float* products, int64_t first, int64_t keys) {
+void FlashBlock::HandOut(int64_t r, int64_t first, int64_t keys) {
+  const FlashRow& row = rows_[static_cast<size_t>(r)];
   float* to = row.scores + first;
-  std::memcpy(to, products, static_cast<size_t>(keys) * sizeof(float));
+  std::memcpy(to, scores(r), static_cast<size_t>(keys) * sizeof(float));
   if (shape_.scores <= FlashScores::kCapped) {
     const float cap = shape_.scores == FlashScores::kCapped ? shape_.softcap : 0.0f;
     return simd_.row->scores(to, shape_.scale, cap, nullptr, keys);
@@ -198,19 +200,20 @@ void FlashBlock::HandOut(const FlashRow& row, const float* products, int64_t fir
   std::fill_n(to, begin, -kInfinity);
   std::fill(to + end, to + keys, -kInfinity);
   if (begin == end) return;
-  simd_.row->scores(to + begin, shape_.scale, shape_.softcap, Bias(row, 0, first + begin, end - begin), end - begin);
+  const float* bias = Bias(r, first + begin, end - begin);
+  simd_.row->scores(to + begin, shape_.scale, shape_.softcap, bias, end - begin);
 }
 
 // The scores that a row sees of a block of keys; the others weigh nothing.
 void FlashBlock::SeenScores(int64_t r, int64_t first, int64_t keys, AttendRow* attend) {
   const FlashRow& seen = rows_[static_cast<size_t>(r)];
   float* row = scores(r);
-  if (seen.scores != nullptr) HandOut(seen, row, first, keys);
+  if (seen.scores != nullptr) HandOut(r, first, keys);
   const int64_t begin = std::clamp<int64_t>(seen.begin - first, 0, keys);
   const int64_t end = std::clamp<int64_t>(seen.end - first, begin, keys), count = end - begin;
   std::fill_n(row, begin, 0.0f);
   std::fill(row + end, row + keys, 0.0f);
-  const float* bias = count > 0 ? Bias(seen, r % kAttendRows, first + begin, count) : nullptr;
+  const float* bias = count > 0 ? Bias(r, first + begin, count) : nullptr;
   *attend = {row + begin, bias, count, largest_[r], 0};
 }
 

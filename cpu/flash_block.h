@@ -13,7 +13,7 @@
 namespace moka::cpu {
 
 inline constexpr int64_t kFlashRows = 128;  // of a block, at most
-inline constexpr int64_t kFewRows = 4;     // fewer are not worth packing keys for
+inline constexpr int64_t kFewRows = 4;      // fewer are not worth packing keys for
 
 enum class FlashMask : int32_t { kNone, kFloat, kBool };
 // Which scores are handed out: products with the scale, those through the cap, those with the mask, their softmax.
@@ -76,11 +76,11 @@ class FlashBlock {
   const float* Pairs(const float* panel, int64_t k_len, int64_t width);
   void MultiplyKeys(const float* k, int64_t step, int64_t keys);
   void AddValues(const float* v, int64_t step, int64_t keys);
-  const float* Bias(const FlashRow& row, int64_t slot, int64_t first, int64_t count);
+  const float* Bias(int64_t r, int64_t first, int64_t count);
   void SeenScores(int64_t r, int64_t first, int64_t keys, AttendRow* attend);
   void Weights(int64_t first, int64_t keys);
   void ClearSums();
-  void HandOut(const FlashRow& row, const float* products, int64_t first, int64_t keys);
+  void HandOut(int64_t r, int64_t first, int64_t keys);
   void Finish(int64_t r);
 
   const Simd& simd_;

@@ -46,8 +46,8 @@ inline int64_t RowOffset(const MicroLaunch& launch, const MicroLaunch::Operand& 
   return offset;
 }
 
-// Fills rows[i] with the place of row `first + i * step` of an operand. All of them differ in the last of the dimensions
-// that rows are of, so that places are taken apart once.
+// Fills rows[i] with the place of row `first + i * step` of an operand. All of them differ in the last of the
+// dimensions that rows are of, so that places are taken apart once.
 template <class T>
 void SetRowsOfLine(const MicroLaunch& launch, const MicroLaunch::Operand& operand, T* base, int64_t first, int64_t step,
                    int64_t count, T** rows) {

@@ -171,7 +171,8 @@ const TileTable* VariantOf(bool halves) {
   static constexpr TileTable kWhole = {
       {kLanes, 4 * kLanes},
       {{},
-       {nullptr, &RowTile<1>, &Tile<2, 1>, &Tile<3, 1>, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>, nullptr, nullptr, nullptr, &Tile<12, 1>},
+       {nullptr, &RowTile<1>, &Tile<2, 1>, &Tile<3, 1>, &Tile<4, 1>, nullptr, nullptr, nullptr, &Tile<8, 1>, nullptr,
+        nullptr, nullptr, &Tile<12, 1>},
        {nullptr, &RowTile<2>, &Tile<2, 2>, &Tile<3, 2>, &Tile<4, 2>, nullptr, nullptr, nullptr, &Tile<8, 2>},
        {nullptr, &RowTile<3>, &Tile<2, 3>, &Tile<3, 3>, &Tile<4, 3>, nullptr, nullptr, nullptr, &Tile<8, 3>},
        {nullptr, &RowTile<4>, &Tile<2, 4>, &Tile<3, 4>, &Tile<4, 4>, &Tile<5, 4>, &Tile<6, 4>}},

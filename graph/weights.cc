@@ -61,64 +61,99 @@ Result<WeightStore::Handle> ImportWeight(Device& device, std::span<const std::by
   return WeightStore::Handle(std::move(weight));
 }
 
-std::string KeyOn(const Device& device, const std::string& content) {
-  const Device* identity = &device;
+// Of all contents, or of pieces of them.
+std::string ContentKey(const Hash128& hash, const HostTensor& tensor, const std::string& format) {
   std::string key;
-  Append(&key, identity);
-  return key + content;
-}
-
-}  // namespace
-
-Hash128 WeightStore::DigestOf(const HostTensor& tensor) {
-  const std::pair<const void*, uint64_t> place(tensor.data, tensor.desc.ExtentBytes());
-  if (tensor.owner != nullptr) {
-    const std::lock_guard lock(mutex_);
-    const auto it = digests_.find(place);
-    if (it != digests_.end() && !it->second.owner.expired()) return it->second.hash;
-  }
-  const Hash128 hash = HashBytes(tensor.data, place.second);
-  if (tensor.owner != nullptr) {
-    const std::lock_guard lock(mutex_);
-    digests_[place] = {tensor.owner, hash};
-  }
-  return hash;
-}
-
-std::string WeightStore::ContentKey(const HostTensor& tensor, const std::string& format) {
-  std::string key;
-  Append(&key, DigestOf(tensor));
+  Append(&key, hash);
   Append(&key, tensor.desc.ExtentBytes());
   Append(&key, tensor.desc.type);
   for (int i = 0; i < tensor.desc.rank; ++i) Append(&key, tensor.desc.dims[static_cast<size_t>(i)]);
   return key + format;
 }
 
+// Pieces from the first to the last byte.
+Hash128 HashSamples(const void* data, uint64_t bytes) {
+  constexpr uint64_t kPieces = 32, kPiece = 64;
+  if (bytes <= kPieces * kPiece) return HashBytes(data, bytes);
+  std::byte samples[kPieces * kPiece];
+  for (uint64_t i = 0; i < kPieces; ++i) {
+    const uint64_t at = (bytes - kPiece) / (kPieces - 1) * i;
+    std::memcpy(samples + i * kPiece, static_cast<const std::byte*>(data) + at, kPiece);
+  }
+  return HashBytes(samples, sizeof(samples));
+}
+
+std::string KeyOn(const Device& device, const HostTensor& tensor, const std::string& format) {
+  const Device* identity = &device;
+  std::string key;
+  Append(&key, identity);
+  return key + ContentKey(HashSamples(tensor.data, tensor.desc.ExtentBytes()), tensor, format);
+}
+
+}  // namespace
+
+Hash128 WeightStore::DigestOf(const HostTensor& tensor) {
+  const Extent extent(tensor.data, tensor.desc.ExtentBytes());
+  if (tensor.owner != nullptr) {
+    const std::lock_guard lock(mutex_);
+    const auto it = digests_.find(extent);
+    if (it != digests_.end() && !it->second.owner.expired()) return it->second.hash;
+  }
+  const Hash128 hash = HashBytes(tensor.data, extent.second);
+  if (tensor.owner != nullptr) {
+    const std::lock_guard lock(mutex_);
+    digests_[extent] = {tensor.owner, hash};
+  }
+  return hash;
+}
+
+WeightStore::Entries::iterator WeightStore::Find(const std::string& key, Entry* wanted) {
+  const auto wanted_owner = wanted->owner.lock();
+  const auto digest = [](Entry* entry, const std::shared_ptr<const void>& owner) {
+    if (!entry->digest && owner != nullptr) entry->digest = HashBytes(entry->extent.first, entry->extent.second);
+    return entry->digest;
+  };
+  auto [it, end] = weights_.equal_range(key);
+  for (; it != end; ++it) {
+    Entry& entry = it->second;
+    if (!entry.making && entry.weight.expired()) continue;
+    const auto owner = entry.owner.lock();
+    if (owner != nullptr && owner == wanted_owner && entry.extent == wanted->extent) return it;
+    const auto have = digest(&entry, owner);
+    if (have && have == digest(wanted, wanted_owner)) return it;
+  }
+  return weights_.end();
+}
+
 template <class Make>
-Result<WeightStore::Handle> WeightStore::FindOrMake(const std::string& key, const Make& make) {
+Result<WeightStore::Handle> WeightStore::FindOrMake(const std::string& key, const HostTensor& tensor,
+                                                    const Make& make) {
+  Entry wanted;
+  wanted.extent = {tensor.data, tensor.desc.ExtentBytes()};
+  wanted.owner = tensor.owner;
+  if (tensor.owner == nullptr || !IsMapped(tensor.data, wanted.extent.second)) wanted.digest = DigestOf(tensor);
   std::unique_lock lock(mutex_);
   for (;;) {
-    Entry& entry = weights_[key];
-    if (Handle found = entry.weight.lock()) {
+    const auto same = Find(key, &wanted);
+    if (same == weights_.end()) break;
+    if (Handle found = same->second.weight.lock()) {
       ++shared_;
       return found;
     }
-    if (!entry.making) {
-      entry.making = true;
-      break;
-    }
-    made_one_.wait(lock);
+    if (same->second.making) made_one_.wait(lock);
   }
+  const auto entry = weights_.emplace(key, std::move(wanted));
   lock.unlock();
   Result<Handle> made = make();
   lock.lock();
   std::erase_if(weights_, [&](const auto& e) { return !e.second.making && e.second.weight.expired(); });
   std::erase_if(digests_, [](const auto& e) { return e.second.owner.expired(); });
   if (made.ok()) {
-    weights_[key] = {*made, false};
+    entry->second.weight = *made;
+    entry->second.making = false;
     ++made_;
   } else {
-    weights_.erase(key);
+    weights_.erase(entry);
   }
   made_one_.notify_all();
   return made;
@@ -128,7 +163,7 @@ Result<WeightStore::Handle> WeightStore::Place(Device& device, const HostTensor&
   std::string format = "as is";
   Append(&format, desc.strides);
   const uint64_t bytes = tensor.desc.ExtentBytes();
-  return FindOrMake(KeyOn(device, ContentKey(tensor, format)), [&]() -> Result<Handle> {
+  return FindOrMake(KeyOn(device, tensor, format), tensor, [&]() -> Result<Handle> {
     const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % SizeOf(desc.type) == 0;
     if (device.limits().host_memory && aligned && tensor.owner != nullptr && IsDense(desc)) {
       auto imported =
@@ -149,10 +184,9 @@ Result<WeightStore::Handle> WeightStore::Pack(Device& device, const HostTensor& 
   std::string format(spec.format);
   Append(&format, spec.params);
   Append(&format, spec.bytes);
-  const std::string content = ContentKey(tensor, format);
-  return FindOrMake(KeyOn(device, content), [&]() -> Result<Handle> {
+  return FindOrMake(KeyOn(device, tensor, format), tensor, [&]() -> Result<Handle> {
     const bool cached = cache != nullptr && device.limits().host_memory && spec.bytes >= kLeastCached;
-    const std::string key = cached ? OnMachine(device.info()) + content : "";
+    const std::string key = cached ? OnMachine(device.info()) + ContentKey(DigestOf(tensor), tensor, format) : "";
     if (cached) {
       const KeptPack kept = cache->Find(key, spec.bytes);
       auto imported = kept.owner != nullptr ? ImportWeight(device, kept.bytes, kept.owner) : NotFound("not kept");

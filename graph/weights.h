@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "base/hash.h"
 #include "base/platform.h"
@@ -26,7 +28,8 @@ struct Weight {
 
 // Thread-safe. Equal contents (not only equal addresses) with equal formats share one Weight, so that graphs that were
 // optimised for different outputs share folded weights, too. Weights are made side by side; who wants one that is being
-// made waits for it.
+// made waits for it. Contents are told apart by samples; they are read from end to end where those are equal, for the
+// cache, and where they may be gone later, as those of a mapped file are not.
 class WeightStore {
  public:
   using Handle = std::shared_ptr<const Weight>;
@@ -48,24 +51,30 @@ class WeightStore {
   Counts counts() const;
 
  private:
+  using Extent = std::pair<const void*, uint64_t>;  // address and size
   struct Entry {
+    Extent extent;  // of the contents
+    std::weak_ptr<const void> owner;
+    std::optional<Hash128> digest;
+    bool making = true;
     std::weak_ptr<const Weight> weight;
-    bool making = false;
   };
+  using Entries = std::multimap<std::string, Entry>;
   struct Digest {
     std::weak_ptr<const void> owner;
     Hash128 hash;
   };
   Hash128 DigestOf(const HostTensor& tensor);
-  std::string ContentKey(const HostTensor& tensor, const std::string& format);
-  // `make` returns a Result<Handle>; it is called without the lock.
+  // The entry of the same contents as `wanted`, made or under way. Called with the lock.
+  Entries::iterator Find(const std::string& key, Entry* wanted);
+  // `key` is equal for equal contents. `make` returns a Result<Handle>; it is called without the lock.
   template <class Make>
-  Result<Handle> FindOrMake(const std::string& key, const Make& make);
+  Result<Handle> FindOrMake(const std::string& key, const HostTensor& tensor, const Make& make);
 
   mutable std::mutex mutex_;
   std::condition_variable made_one_;
-  std::map<std::string, Entry> weights_;
-  std::map<std::pair<const void*, uint64_t>, Digest> digests_;  // by address and size, while their owner lives
+  Entries weights_;
+  std::map<Extent, Digest> digests_;  // while their owner lives
   int64_t made_ = 0, shared_ = 0;
 };
 

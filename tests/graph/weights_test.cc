@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <thread>
 
 #include "graph/constants.h"
@@ -18,6 +19,18 @@ HostTensor Numbers(float first) {
   const auto tensor = AllocateConstant(DataType::kF32, {64}, &data);
   for (int i = 0; i < 64; ++i) static_cast<float*>(data)[i] = first + static_cast<float>(i);
   return *tensor;
+}
+
+// The same in a mapped file, 64 KiB of zeros but for what is said.
+HostTensor Mapped(const std::string& name, std::map<size_t, float> said) {
+  std::vector<float> numbers(16 << 10);
+  for (const auto& [i, number] : said) numbers[i] = number;
+  const std::string path = testing::TempDir() + name;
+  const std::string_view bytes(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(float));
+  EXPECT_TRUE(WriteFileAtomically(path, bytes).ok());
+  auto file = MappedFile::Open(path);
+  EXPECT_TRUE(file.ok());
+  return {MakeDense(DataType::kF32, {16 << 10}), (*file)->data(), *file};
 }
 
 PackSpec SpecOf(const HostTensor& tensor) {
@@ -86,6 +99,31 @@ TEST(WeightStore, MakesDifferentWeightsSideBySide) {
     EXPECT_TRUE(store.Pack(device, tensor, SpecOf(tensor)).ok());
   });
   EXPECT_EQ(inside, 2);
+}
+
+// Samples of large contents do not tell all of them apart.
+TEST(WeightStore, SharesEqualContentsOfMappedFiles) {
+  GatedDevice device;
+  device.gate = [] { return Status(); };
+  WeightStore store;
+  const HostTensor tensors[] = {Mapped("a", {{5, 1.0f}, {5000, 2.0f}}), Mapped("b", {{5, 1.0f}, {5000, 2.0f}}),
+                                Mapped("c", {{5, 1.0f}, {5000, 3.0f}}), Mapped("d", {{5, 4.0f}, {5000, 2.0f}})};
+  std::vector<WeightStore::Handle> handles;
+  for (const HostTensor& tensor : tensors) {
+    ASSERT_TRUE(IsMapped(tensor.data, tensor.desc.ExtentBytes()));
+    auto made = store.Pack(device, tensor, SpecOf(tensor));
+    ASSERT_TRUE(made.ok());
+    handles.push_back(*made);
+    EXPECT_EQ(std::memcmp((*made)->buffer->host(), tensor.data, tensor.desc.ExtentBytes()), 0);
+  }
+  EXPECT_EQ(handles[1], handles[0]);
+  EXPECT_NE(handles[2], handles[0]);
+  EXPECT_NE(handles[3], handles[0]);
+  auto again = store.Pack(device, tensors[2], SpecOf(tensors[2]));
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, handles[2]);
+  EXPECT_EQ(store.counts().made, 3);
+  EXPECT_EQ(store.counts().shared, 2);
 }
 
 TEST(WeightStore, ThoseWhoWaitedTryThemselvesAfterAFailure) {
