@@ -239,14 +239,17 @@ struct UnitRows {
 void PrepareRows(const KernelArgs& args, const GemmLaunch& launch, int64_t first, int64_t rows, const float** a,
                  float** dst, const float** residual, float* copy, float* rounded) {
   const MicroLaunch& micro = launch.epilogue.micro;
-  for (int64_t i = 0; i < rows; ++i) {
-    const int64_t row = first + i, batch = row / launch.m;
-    a[i] = args.Src(0) + BatchOffset(launch, launch.a_batch, batch) + (row - batch * launch.m) * launch.a_row;
-    dst[i] = args.Dst() + RowOffset(micro, micro.dst, row);
+  for (int64_t i = 0; i < rows;) {
+    const int64_t row = first + i, batch = row / launch.m, in_batch = row - batch * launch.m;
+    const int64_t count = std::min(rows - i, launch.m - in_batch);
+    const float* from = args.Src(0) + BatchOffset(launch, launch.a_batch, batch) + in_batch * launch.a_row;
+    for (int64_t r = 0; r < count; ++r) a[i + r] = from + r * launch.a_row;
+    SetRowsOfLine(micro, micro.dst, args.Dst(), row, 1, count, dst + i);
     if (residual != nullptr) {
       const int k = launch.epilogue.residual;
-      residual[i] = args.Src(micro.src_index[k]) + RowOffset(micro, micro.src[k], row);
+      SetRowsOfLine(micro, micro.src[k], args.Src(micro.src_index[k]), row, 1, count, residual + i);
     }
+    i += count;
   }
   if (launch.a_col != 1) {
     for (int64_t k = 0; k < launch.k; ++k) {

@@ -88,15 +88,17 @@ struct TileTable {
 };
 const TileTable* ChosenTileTable();  // null where no target was compiled
 
-// Rows of the next tile, `left` > 0 of them left: as many tiles as the largest up to `most` make, all balanced where
-// those have more than four rows and there are some of one less, else the last two.
+// Rows of the next tile, `left` > 0 of them left: as many tiles as the largest up to `most` make, all balanced where those
+// have more than four rows and there are some of one less, else the last two. What a larger tile can finish is one tile.
 template <class Fn>
 int TileRows(Fn const* fns, int64_t left, int most = kMaxTileRows) {
   while (fns[most] == nullptr) --most;
   if (most > 4 && fns[most - 1] != nullptr && left > 2 * most) {
     return static_cast<int>(CeilDiv(left, CeilDiv(left, most)));
   }
-  int rows = left >= 2 * most ? most : left > most ? static_cast<int>((left + 1) / 2) : static_cast<int>(left);
+  if (left >= 2 * most) return most;
+  if (left <= kMaxTileRows && fns[left] != nullptr) return static_cast<int>(left);
+  int rows = static_cast<int>(left > most ? (left + 1) / 2 : left);
   while (fns[rows] == nullptr) --rows;
   return rows;
 }
