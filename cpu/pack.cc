@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/platform.h"
 #include "cpu/bf16_tile.h"
 #include "cpu/kernel.h"
 #include "cpu/panel_spec.h"
@@ -25,7 +26,8 @@ float LoadFloat(const std::byte* base, int64_t element) {
 }
 
 constexpr int64_t kMaxPanel = 4 * kMaxLanes;
-constexpr int64_t kShortPanel = 6 << 10;  // floats of a panel that stays in the L1 cache
+constexpr int64_t kReleasedBytes = 512 << 10;  // of a file, at a time
+constexpr int64_t kShortPanel = 6 << 10;       // floats of a panel that stays in the L1 cache
 
 // Whether a column is one run of memory in which the last dimension of k is the slowest: weights of convolutions,
 // transposed matrices.
@@ -115,9 +117,16 @@ Status PackPanels(const PackSpec& spec, const HostTensor& src, std::span<std::by
   }
   auto* out = reinterpret_cast<float*>(dst.data());
   const auto* weight = static_cast<const std::byte*>(src.data);
+  constexpr int64_t kElement = sizeof(float);
+  // Columns that lie one after the other are read once: of a mapped file they need not stay while others are packed.
+  const bool once = IsRun(source) && source.n_stride >= k && panels.group_stride >= panels.n * source.n_stride;
+  int64_t kept = 0;
   panels.ForEachPanel([&](int64_t group, const Panel& panel) {
-    PackPanel(weight + group * panels.group_stride * static_cast<int64_t>(sizeof(float)), source, panel,
-              out + group * group_floats + panel.col * k);
+    const int64_t first = group * panels.group_stride, end = first + (panel.col + panel.cols) * source.n_stride;
+    PackPanel(weight + first * kElement, source, panel, out + group * group_floats + panel.col * k);
+    if (!once || (end - kept) * kElement < kReleasedBytes) return;
+    ReleaseMappedPages(weight + kept * kElement, static_cast<size_t>((end - kept) * kElement));
+    kept = end;
   });
   return {};
 }
