@@ -88,8 +88,9 @@ struct TileTable {
 };
 const TileTable* ChosenTileTable();  // null where no target was compiled
 
-// Rows of the next tile, `left` > 0 of them left: as many tiles as the largest up to `most` make, all balanced where those
-// have more than four rows and there are some of one less, else the last two. What a larger tile can finish is one tile.
+// Rows of the next tile, `left` > 0 of them left: as many tiles as the largest up to `most` make, all balanced where
+// those have more than four rows and there are some of one less, else the last two. What a larger tile can finish is
+// one tile.
 template <class Fn>
 int TileRows(Fn const* fns, int64_t left, int most = kMaxTileRows) {
   while (fns[most] == nullptr) --most;
