@@ -27,16 +27,6 @@ inline constexpr int64_t kWidth = kParts<kVectors, kLast>* kLanes - (kLast == La
 // args.sum.
 enum class Besides { kNothing, kFetch, kSum };
 
-// Half a vector, twice. GCC would read memory for each of a Combine's halves.
-#if HWY_TARGET <= HWY_AVX3
-HWY_INLINE V TwiceHalf(const float* p) { return V{_mm512_broadcast_f32x8(_mm256_loadu_ps(p))}; }
-#else
-HWY_INLINE V TwiceHalf(const float* p) {
-  const VHalf half = hn::LoadU(DHalf(), p);
-  return hn::Combine(D(), half, half);
-}
-#endif
-
 // Adds the products to the sums.
 template <int kRows, int kVectors, Last kLast, Besides kBesides>
 HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kParts<kVectors, kLast>]) {
@@ -63,8 +53,8 @@ HWY_INLINE void MultiplyRows(const TileArgs& args, V (&acc)[kRows][kParts<kVecto
       V panel[kParts<kVectors, kLast>];
       MOKA_UNROLL for (int j = 0; j < kVectors; ++j) panel[j] = hn::LoadU(d, b + j * N);
       VHalf last;
-      if constexpr (kHalf) last = hn::LoadU(DHalf(), b + kVectors * N);
-      if constexpr (kShared) panel[kVectors] = TwiceHalf(b + kVectors * N);
+      if constexpr (kHalf || kShared) last = hn::LoadU(DHalf(), b + kVectors * N);
+      if constexpr (kShared) panel[kVectors] = hn::Combine(d, last, last);
       V before = hn::Zero(d);
       MOKA_UNROLL for (int i = 0; i < kRows; ++i) {
         const V x = hn::Set(d, a[i][k]);
